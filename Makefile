@@ -1,0 +1,36 @@
+# `make up` and `make test` each do all of their own set-up; nothing else needs to be installed first but Python 3.11+.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: up down test check format proto bench faults clean
+
+up: $(STAMP)            ## a proved three-member TLS cluster on this machine
+	@$(BIN)/etcdpilot up
+
+down: $(STAMP)          ## stop it; its data stays
+	@$(BIN)/etcdpilot down
+
+test: $(STAMP)          ## everything this machine can run
+	@$(BIN)/python -m pytest -q
+
+check: $(STAMP)         ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(STAMP): pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (once)"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,s3,web]' --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

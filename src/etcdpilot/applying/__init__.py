@@ -1,0 +1,1 @@
+"""Does: takes the steps as they are. The only room that changes anything."""

@@ -1,0 +1,1 @@
+"""Reaches etcd: own gRPC layer (endpoints, KV, watch, lease, cluster, maintenance, auth)."""

@@ -1,0 +1,1 @@
+"""Sees: asks hosts and etcd, changes nothing."""

@@ -1,0 +1,1 @@
+"""What etcdpilot does for you, each use case a short story read from top to bottom."""

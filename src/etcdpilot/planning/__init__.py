@@ -1,0 +1,1 @@
+"""Decides, purely: wanted minus seen gives ordered, fenced steps with the quorum proof, or a refusal."""

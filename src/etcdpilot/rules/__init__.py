@@ -1,0 +1,1 @@
+"""Judges, purely: one function per doctor rule."""

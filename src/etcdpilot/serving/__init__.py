@@ -1,0 +1,1 @@
+"""Stays up: services that run until told to stop."""

@@ -1,0 +1,1 @@
+"""Reaches places that keep things: the state folder, snapshots, journals, secrets."""
