@@ -1,0 +1,84 @@
+"""What the rest of the program may ask of a machine. `local.py` and `ssh.py` answer it, and so do the paper hosts.
+
+All calls raise `HostFailed` (naming the machine, what was being done, and what to do) when the machine cannot be
+reached or a command on it fails. Paths are absolute. Nothing here deletes data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from etcdpilot.model.files import FileSeen, FileToWrite
+from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one look shall bring, all of it in one round trip."""
+
+    unit: str
+    etcd: str  # path of the etcd binary that the unit runs
+    data: str  # data directory
+    files: tuple[str, ...]  # paths to be hashed
+    texts: tuple[str, ...]  # those of them whose text is wanted too: certificates, the marker, units
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one look brought. `version` is the first line of `etcd --version`, empty when there is no such file."""
+
+    machine: Machine
+    files: tuple[FileSeen, ...]
+    version: str
+    service: ServiceSeen
+    process: Process | None
+    data: DataSeen
+    busy_ports: tuple[int, ...]
+    interface_addresses: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """etcd's programs on the controller, and where they go: `<library>/etcd-<version>/`, symlinked from `bin`."""
+
+    version: str
+    directory: str  # on the controller: holds etcd, etcdctl and perhaps etcdutl
+    library: str
+    bin: str
+
+
+class Host(Protocol):
+    """One machine that holds one member."""
+
+    name: str
+
+    async def look(self, question: Question) -> Answer: ...
+
+    async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
+        """All of them beside their places, then renamed; directories are made, the system user `user` too."""
+
+    async def install(self, binaries: Binaries) -> None:
+        """Bring the programs and switch the symlinks by rename; a running binary is never written over."""
+
+    async def make_data_directory(self, path: str, *, user: str) -> None:
+        """Mode 0700, owned by `user`; nothing happens when it is there."""
+
+    async def enable(self, unit: str) -> None: ...
+
+    async def start(self, unit: str) -> None:
+        """Returns when the start was asked for, not when the member is ready."""
+
+    async def restart(self, unit: str) -> None: ...
+
+    async def stop(self, unit: str) -> None:
+        """Returns when nothing of it runs any more."""
+
+    async def disable(self, unit: str) -> None: ...
+
+    async def move_aside(self, path: str, stamp: str) -> str:
+        """Rename `path` to `path.<stamp>`; returns the new path, or an empty string when there was nothing."""
+
+    async def close(self) -> None: ...

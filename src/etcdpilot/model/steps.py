@@ -1,0 +1,237 @@
+"""The closed set of things a plan may do. Adding one is a design decision.
+
+Every step has `after` (the membership it leaves), a doer in `applying/`, a sentence, and a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from etcdpilot.model.files import FileSpec
+from etcdpilot.model.membership import Membership, MemberState
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAuthorities:
+    """On the controller alone; their keys never leave it."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"make the certificate authorities {listed(self.names)} and the operator's certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallBinaries:
+    members: tuple[str, ...]
+    version: str
+
+    def __str__(self) -> str:
+        return f"install etcd {self.version} on {listed(self.members)}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFiles:
+    """Files of one or several members, each written beside and renamed. Starts and stops nothing."""
+
+    files: tuple[tuple[str, tuple[FileSpec, ...]], ...]  # member, its files
+    because: str
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return tuple(member for member, _ in self.files)
+
+    def __str__(self) -> str:
+        names = tuple(dict.fromkeys(file.path.rsplit("/", 1)[-1] for _, files in self.files for file in files))
+        return f"write {listed(names)} on {listed(self.members)}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class EnableServices:
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"enable {listed(self.members)} at boot"
+
+
+@dataclass(frozen=True, slots=True)
+class StartMembers:
+    """Together: the first member of a new cluster blocks until a quorum of others is there."""
+
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"start {listed(self.members)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartMember:
+    member: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"restart {self.member}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopMembers:
+    members: tuple[str, ...]
+    because: str
+
+    def __str__(self) -> str:
+        return f"stop {listed(self.members)}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class DisableService:
+    member: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"stop and disable {self.member}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDataAside:
+    """Never deleted: renamed beside itself with a stamp."""
+
+    member: str
+    path: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"move the data of {self.member} in {self.path} aside, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLeader:
+    """Asked of the leader itself, so that a planned stop costs no failed write."""
+
+    leader: str
+    to: str
+
+    def __str__(self) -> str:
+        return f"hand the leadership of {self.leader} to {self.to}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddLearner:
+    member: str
+    peer_urls: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"add {self.member} as a learner at {listed(self.peer_urls)}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartLearner:
+    """The first start of a member that joins; the cluster's members are named in its files."""
+
+    member: str
+
+    def __str__(self) -> str:
+        return f"start {self.member} as a learner"
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteLearner:
+    member: str
+
+    def __str__(self) -> str:
+        return f"promote {self.member} to voter"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    member: str
+    member_id: str  # hex
+    because: str
+
+    def __str__(self) -> str:
+        return f"remove {self.member} ({self.member_id}), because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMember:
+    member: str
+    member_id: str  # hex
+    peer_urls: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"tell the cluster that {self.member} moves to {listed(self.peer_urls)}"
+
+
+Step = (
+    MakeAuthorities
+    | InstallBinaries
+    | WriteFiles
+    | EnableServices
+    | StartMembers
+    | RestartMember
+    | StopMembers
+    | DisableService
+    | MoveDataAside
+    | MoveLeader
+    | AddLearner
+    | StartLearner
+    | PromoteLearner
+    | RemoveMember
+    | UpdateMember
+)
+
+
+def after(step: Step, before: Membership) -> Membership:
+    """The membership a step leaves behind when it succeeds and its gate has opened."""
+    match step:
+        case StartMembers(members):
+            for member in members:
+                before = before.with_state(member, MemberState.VOTING)
+            return before
+        case StopMembers(members):
+            for member in members:
+                before = before.with_state(member, stopped(before.state_of(member)))
+            return before
+        case DisableService(member):
+            return before.with_state(member, stopped(before.state_of(member)))
+        case AddLearner(member):
+            return before.with_state(member, MemberState.ADDED)
+        case StartLearner(member):
+            return before.with_state(member, MemberState.LEARNING)
+        case PromoteLearner(member):
+            return before.with_state(member, MemberState.VOTING)
+        case RemoveMember(member):
+            return before.with_state(member, MemberState.ABSENT)
+        case (
+            MakeAuthorities()
+            | InstallBinaries()
+            | WriteFiles()
+            | EnableServices()
+            | RestartMember()
+            | MoveDataAside()
+            | MoveLeader()
+            | UpdateMember()
+        ):
+            return before
+        case _:
+            assert_never(step)
+
+
+def during(step: Step, before: Membership) -> Membership:
+    """The worst membership while a step is under way: a member that restarts does not answer."""
+    match step:
+        case RestartMember(member) if before.state_of(member) is MemberState.VOTING:
+            return before.with_state(member, MemberState.DOWN)
+        case _:
+            return after(step, before)
+
+
+def stopped(state: MemberState) -> MemberState:
+    return MemberState.DOWN if state is MemberState.VOTING else state
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
