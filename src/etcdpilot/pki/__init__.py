@@ -1,1 +1,1 @@
-"""Makes and judges keys and certificates, in memory. Writes no file and asks no clock: time and names come in as arguments."""
+"""Makes and judges keys and certificates, in memory. Writes no file and asks no clock."""
