@@ -1,0 +1,1 @@
+"""Reads a snapshot of etcd without etcd: pages, records, tables, hashes, and the verdict whether it is sound."""

@@ -1,0 +1,107 @@
+"""The two hashes of etcd, computed from the file alone; both are CRC-32C (Castagnoli).
+
+The snapshot's (`snapshot status`) goes over each bucket's name and then each of its keys and values. It says that two
+files hold the same, down to consistent index and leases.
+
+The server's hash of keys (`endpoint hashkv`) goes over the word `key` and every record up to a revision, without those that
+a compaction removes: the server may not have removed them yet, so both sides leave out what is not the newest record of a
+live key at or below the compaction (server/storage/mvcc/hash.go and key_index.go of etcd; the same from 3.4 to 3.7).
+A tombstone at the compaction is left out too: 3.4.34 and 3.5.16 began to keep it, older ones delete it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from google_crc32c import extend
+
+from etcdpilot.model.snapshots import KeysHash, Snapshot
+from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, Leaf
+from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, key_bucket, read_revisions, records
+from etcdpilot.stores.snapshot.records import LIVE_SIZE, TOMBSTONE_SIZE, is_tombstone, key_of, name_after
+from etcdpilot.stores.snapshot.tables import read_progress
+
+Keeps = Callable[[bytes, bytes], bool]
+
+
+def read_snapshot(database: BoltFile) -> Snapshot:
+    """Reads every page in use once. Corrupt when one is wrong."""
+    database.require_whole()
+    value = count = 0
+    for bucket in database.buckets():
+        value = extend(value, bucket.name)
+        for leaf in database.leaves(bucket):
+            _require_plain(leaf, bucket.name)
+            value = extend(value, leaf.packed())
+            count += leaf.count
+    revisions, progress = read_revisions(database), read_progress(database)
+    return Snapshot(
+        revision=revisions.newest_record,
+        hash=value,
+        records=count,
+        total_size=database.meta.size,
+        compact_revision=revisions.compacted,
+        consistent_index=progress.consistent_index,
+        term=progress.term,
+        storage_version=progress.storage_version,
+        cluster_version=progress.cluster_version,
+    )
+
+
+def hash_of_keys(database: BoltFile, *, revision: int | None = None, compact_revision: int | None = None) -> KeysHash:
+    """The hash that a server with this data gives for `revision`, compacted at `compact_revision`.
+
+    Both default to the snapshot's own. A later compaction than its own can be asked for: the live cluster may have compacted
+    since. OutOfRange when the snapshot cannot tell, because records are gone or not there yet.
+    """
+    revisions = read_revisions(database)
+    upto = revisions.current if revision is None else revision
+    compacted = revisions.compacted if compact_revision is None else compact_revision
+    revisions.require(upto)
+    if not revisions.compacted <= compacted <= upto:
+        raise OutOfRange(
+            f"a hash compacted at {compacted} cannot be told from a snapshot compacted at {revisions.compacted}, "
+            f"at revision {upto}"
+        )
+    settled = revisions.finished_compaction >= compacted
+    keeps = _keeper(database, compacted, upto, settled) if compacted >= 0 else None
+    value = extend(0, KEYS)
+    border, end = name_after(max(compacted, 0)), name_after(upto)
+    for leaf in database.leaves(key_bucket(database)):
+        value = extend(value, _hashed_part(leaf, border, end, keeps))
+    return KeysHash(value, upto, compacted)
+
+
+def _keeper(database: BoltFile, compacted: int, upto: int, settled: bool) -> Keeps:
+    """Says of a record at or below the compaction whether the server's hash counts it.
+
+    Memory: the keys changed since the compaction; every key's newest record too while a compaction has not finished.
+    """
+    changed_since = {key_of(value) for _, value in records(database, compacted, upto)}
+    if settled:  # one record is left of each key
+        return lambda name, value: not is_tombstone(name) and key_of(value) not in changed_since
+    newest = {key_of(value): name for name, value in records(database, upto=compacted)}
+    return lambda name, value: (
+        not is_tombstone(name) and (key := key_of(value)) not in changed_since and newest[key] == name
+    )
+
+
+def _hashed_part(leaf: Leaf, border: bytes, end: bytes, keeps: Keeps | None) -> bytes:
+    """The bytes of a leaf that the server hashes; all at once where nothing of it is left out."""
+    _require_plain(leaf, KEYS)
+    if not leaf.count:
+        return b""
+    if leaf.last_key() < end and (keeps is None or next(leaf.items())[0] >= border):
+        return leaf.packed()
+    return b"".join(
+        name + value
+        for name, value in leaf.items()
+        if name < end and (keeps is None or name >= border or keeps(name, value))
+    )
+
+
+def _require_plain(leaf: Leaf, bucket: bytes) -> None:
+    if any(leaf.flags):
+        raise Corrupt(f"the bucket {bucket!r} holds another bucket; etcd makes none such")
+    if bucket == KEYS and not {LIVE_SIZE, TOMBSTONE_SIZE}.issuperset(leaf.key_sizes):
+        raise Corrupt("a record of the key bucket has no revision for a name")
