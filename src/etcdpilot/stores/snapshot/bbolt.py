@@ -1,12 +1,13 @@
 """The pages of a bbolt database, read only: nothing in the file is believed before it is checked.
 
-The format (little endian, as the writing host's): a page starts with id u64, flags u16, count u16, overflow u32. Pages 0
-and 1 are meta pages; the valid one with the higher transaction is the newest state. A branch holds (pos u32, ksize u32,
-page u64), a leaf (flags u32, pos u32, ksize u32, vsize u32) elements, positions counted from the element itself. A bucket
-is a leaf element of flag 1 whose value is root u64, sequence u64; root 0 means that its one page follows inline.
+The format (little endian, as the writing host's): a page starts with id u64, flags u16, count u16, overflow u32.
+Pages 0 and 1 are meta pages; the valid one with the higher transaction is the newest state. A branch holds elements of
+(pos u32, ksize u32, page u64), a leaf of (flags u32, pos u32, ksize u32, vsize u32), positions counted from the element
+itself. A bucket is a leaf element of flag 1 whose value is root u64, sequence u64; root 0 means that its one page
+follows inline.
 
-Pages are read with `pread`, not through a memory map: a file that shrinks under a map kills the process (SIGBUS, which is
-how etcd's own tools die on a truncated file), and mapped pages count as memory of ours.
+Pages are read with `pread`, not through a memory map: a file that shrinks under a map kills the process (SIGBUS, which
+is how etcd's own tools die on a truncated file), and mapped pages count as memory of ours.
 """
 
 from __future__ import annotations

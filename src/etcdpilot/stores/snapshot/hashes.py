@@ -3,10 +3,11 @@
 The snapshot's (`snapshot status`) goes over each bucket's name and then each of its keys and values. It says that two
 files hold the same, down to consistent index and leases.
 
-The server's hash of keys (`endpoint hashkv`) goes over the word `key` and every record up to a revision, without those that
-a compaction removes: the server may not have removed them yet, so both sides leave out what is not the newest record of a
-live key at or below the compaction (server/storage/mvcc/hash.go and key_index.go of etcd; the same from 3.4 to 3.7).
-A tombstone at the compaction is left out too: 3.4.34 and 3.5.16 began to keep it, older ones delete it.
+The server's hash of keys (`endpoint hashkv`) goes over the word `key` and every record up to a revision, without those
+that a compaction removes. The server may not have removed them yet, so at or below the compaction both sides count only
+the newest record of each key that still lives at the revision asked for (hash.go and key_index.go in
+server/storage/mvcc of etcd; the same from 3.4 to 3.7). A tombstone at the compaction is not counted either: from 3.4.34
+and 3.5.16 on it is kept, older ones delete it.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def read_snapshot(database: BoltFile) -> Snapshot:
 def hash_of_keys(database: BoltFile, *, revision: int | None = None, compact_revision: int | None = None) -> KeysHash:
     """The hash that a server with this data gives for `revision`, compacted at `compact_revision`.
 
-    Both default to the snapshot's own. A later compaction than its own can be asked for: the live cluster may have compacted
-    since. OutOfRange when the snapshot cannot tell, because records are gone or not there yet.
+    Both default to the snapshot's own. A later compaction than its own can be asked for: the live cluster may have
+    compacted since. OutOfRange when the snapshot cannot tell, because records are gone or not there yet.
     """
     revisions = read_revisions(database)
     upto = revisions.current if revision is None else revision

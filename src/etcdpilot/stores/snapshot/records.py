@@ -1,8 +1,8 @@
 """One record of the key bucket: its revision, and the key-value pair in it.
 
-A record's name is the main revision (u64, big endian), `_`, the sub revision, and `t` for a tombstone. Its value is the
-protobuf message mvccpb.KeyValue: key 1, create_revision 2, mod_revision 3, version 4, value 5, lease 6. The few fields are
-read here by hand: a generic decoder costs more than reading the file.
+A record's name is the main revision (u64, big endian), `_`, the sub revision, and `t` for a tombstone. Its value is
+the protobuf message mvccpb.KeyValue: key 1, create_revision 2, mod_revision 3, version 4, value 5, lease 6. The few
+fields are read here by hand: a generic decoder costs more than reading the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads the small buckets of a snapshot. Layout: server/storage/schema of etcd; the same from 3.4 to 3.7 but for additions."""
+"""Reads the small buckets of a snapshot: server/storage/schema of etcd, the same from 3.4 to 3.7 but for additions."""
 
 from __future__ import annotations
 

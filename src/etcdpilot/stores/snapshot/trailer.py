@@ -1,7 +1,7 @@
 """The SHA-256 that etcd appends to a snapshot while it streams it: the last 32 bytes.
 
-It is there exactly when the size leaves 32 bytes over a multiple of 512 (etcd's own test: a database is a multiple of its
-page size). `snapshot status` does not look at it; `snapshot restore` does. A copied `member/snap/db` has none.
+It is there exactly when the size leaves 32 bytes over a multiple of 512 (etcd's own test: a database is a multiple of
+its page size). `snapshot status` does not look at it; `snapshot restore` does. A copied `member/snap/db` has none.
 """
 
 from __future__ import annotations
