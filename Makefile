@@ -32,5 +32,15 @@ $(STAMP): pyproject.toml
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,s3,web]' --group dev
 	@touch $@
 
+# The generator pins an old protobuf runtime, so it lives in an environment of its own, thrown away afterwards.
+PROTO_VENV := .proto-venv
+
+proto:                  ## write etcd_pb2.py and etcd_pb2.pyi anew from etcd.proto
+	@$(PYTHON) -m venv $(PROTO_VENV)
+	@$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --group proto
+	@$(PROTO_VENV)/bin/python -m grpc_tools.protoc -I src --python_out=src --pyi_out=src etcdpilot/etcd/etcd.proto
+	@rm -rf $(PROTO_VENV)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,104 @@
+"""A member's whole database over the wire, verified while it passes.
+
+etcd sends the database file and, as the last 32 bytes, the SHA-256 of all before them. `etcdctl snapshot save` writes
+both to its file, and so should whoever reads this: a restore looks for that trailer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from etcdpilot.etcd import etcd_pb2 as pb
+from etcdpilot.etcd.calls import Calls, TryFailed, failure_of
+from etcdpilot.etcd.connections import Connection
+from etcdpilot.etcd.errors import Failure, SnapshotBroken
+from etcdpilot.etcd.methods import SNAPSHOT
+from etcdpilot.etcd.verdicts import Verdict, error_of, judge
+
+TRAILER_BYTES = 32
+# A member that is still preparing its copy, or whose host vanished, sends nothing.
+SILENCE_SECONDS = 60.0
+
+
+class SnapshotStream:
+    """`async for chunk in client.at(endpoint).maintenance.snapshot()`: bytes to be written one after another.
+
+    Never holds more than a chunk (etcd's are 32 KiB) and the trailer. Raises SnapshotBroken at the end if the bytes
+    are not those that etcd meant: whoever writes a file gives it its name only after that. `size`, `sha256` (hex) and
+    `version` (3.6 and later, else empty) are known when the stream has ended.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._digest = hashlib.sha256()
+        self._tail = b""
+        self.size = 0
+        self.sha256 = ""
+        self.version = ""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        connection = self._calls.current
+        stream, answer = await self._open(connection)
+        remaining = 0
+        try:
+            while answer is not grpc.aio.EOF:
+                self.version = answer.version or self.version
+                self._feed(answer.blob)
+                remaining = answer.remaining_bytes
+                yield answer.blob
+                answer = await self._read(connection, stream)
+        finally:
+            stream.cancel()
+        self._verify(connection, remaining)
+
+    async def _open(self, connection: Connection) -> tuple[Any, Any]:
+        """The stream and its first answer; logs in again once if the token was refused."""
+        for again in (True, False):
+            try:
+                stream = await self._calls.stream(connection, SNAPSHOT, pb.SnapshotRequest())
+                return stream, await self._next(connection, stream)
+            except TryFailed as failed:
+                refused = again and judge(failed.failure) is Verdict.LOG_IN
+                if not (refused and await self._calls.log_in_again()):
+                    raise error_of(SNAPSHOT.name, (failed.failure,), changes_something=False) from None
+        raise AssertionError("the second try either returns or raises")
+
+    async def _read(self, connection: Connection, stream: Any) -> Any:
+        try:
+            return await self._next(connection, stream)
+        except TryFailed as failed:
+            raise self._broken(failed.failure, f"The snapshot stream ended after {self.size} bytes.") from None
+
+    async def _next(self, connection: Connection, stream: Any) -> Any:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                return await stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise TryFailed(failure_of(connection, error)) from None
+        except TimeoutError:
+            text = f"nothing came for {SILENCE_SECONDS:.0f} s"
+            raise TryFailed(Failure(str(connection.endpoint), "DEADLINE_EXCEEDED", text)) from None
+
+    def _feed(self, blob: bytes) -> None:
+        """Hash all but the last 32 bytes seen so far: they may be the trailer."""
+        self.size += len(blob)
+        seen = self._tail + blob
+        self._digest.update(memoryview(seen)[:-TRAILER_BYTES])
+        self._tail = seen[-TRAILER_BYTES:]
+
+    def _verify(self, connection: Connection, remaining: int) -> None:
+        self.sha256 = self._digest.hexdigest()
+        failure = Failure(str(connection.endpoint), "DATA_LOSS", f"{self.size} bytes came, {remaining} did not")
+        if remaining or self.size <= TRAILER_BYTES:
+            raise self._broken(failure, "The snapshot is not whole.")
+        if self._digest.digest() != self._tail:
+            raise self._broken(failure, "The snapshot's SHA-256 is not the one that etcd sent with it.")
+
+    def _broken(self, failure: Failure, what: str) -> SnapshotBroken:
+        return SnapshotBroken(SNAPSHOT.name, what, failure, remedy="Throw it away and take another, from any member.")
