@@ -19,7 +19,7 @@ MANIFEST_FORMAT = 1
 class Snapshot:
     """What a snapshot file says of itself; `hash`, `revision`, `total_size` are those of `snapshot status`."""
 
-    revision: int  # main revision of the newest record; etcd goes on counting from here
+    revision: int  # main revision of the newest record
     hash: int  # CRC-32C over every bucket: what etcdutl prints
     records: int  # every record of every bucket: `totalKey` of etcdutl before 3.6
     total_size: int  # bytes of the database, without the trailer
@@ -28,6 +28,11 @@ class Snapshot:
     term: int = 0
     storage_version: str = ""  # 3.6 and later write it
     cluster_version: str = ""
+
+    @property
+    def current_revision(self) -> int:
+        """Where etcd goes on counting. After a compaction of nothing but tombstones no record is as new as that."""
+        return max(1, self.revision, self.compact_revision)
 
     @property
     def hash_text(self) -> str:

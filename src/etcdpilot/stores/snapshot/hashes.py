@@ -19,7 +19,7 @@ from google_crc32c import extend
 from etcdpilot.model.snapshots import KeysHash, Snapshot
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, Leaf
 from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, key_bucket, read_revisions, records
-from etcdpilot.stores.snapshot.records import LIVE_SIZE, TOMBSTONE_SIZE, is_tombstone, key_of, name_after
+from etcdpilot.stores.snapshot.records import LIVE_SIZE, TOMBSTONE_SIZE, is_tombstone, key_of, name_after, revision_of
 from etcdpilot.stores.snapshot.tables import read_progress
 
 Keeps = Callable[[bytes, bytes], bool]
@@ -78,13 +78,18 @@ def _keeper(database: BoltFile, compacted: int, upto: int, settled: bool) -> Kee
 
     Memory: the keys changed since the compaction; every key's newest record too while a compaction has not finished.
     """
-    changed_since = {key_of(value) for _, value in records(database, compacted, upto)}
-    if settled:  # one record is left of each key
-        return lambda name, value: not is_tombstone(name) and key_of(value) not in changed_since
-    newest = {key_of(value): name for name, value in records(database, upto=compacted)}
-    return lambda name, value: (
-        not is_tombstone(name) and (key := key_of(value)) not in changed_since and newest[key] == name
-    )
+    lives = {key_of(value): not is_tombstone(name) for name, value in records(database, compacted, upto)}
+    newest = None if settled else {key_of(value): name for name, value in records(database, upto=compacted)}
+
+    def is_newest_of_a_live_key(name: bytes, value: bytes) -> bool:
+        if is_tombstone(name) or (key := key_of(value)) in lives:
+            return False
+        return newest is None or newest[key] == name
+
+    if any(lives.values()) or any(is_newest_of_a_live_key(*record) for record in records(database, upto=compacted)):
+        return is_newest_of_a_live_key
+    # Where no key lives, the server leaves nothing out but the tombstone at the compaction.
+    return lambda name, value: not (is_tombstone(name) and revision_of(name)[0] == compacted)
 
 
 def _hashed_part(leaf: Leaf, border: bytes, end: bytes, keeps: Keeps | None) -> bytes:

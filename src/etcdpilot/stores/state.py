@@ -1,0 +1,164 @@
+"""The state folder of a cluster: `.etcdpilot/<name>/`, 0700, kept out of version control.
+
+It holds what only the controller has: the authorities' keys, the operator's client certificate, the cluster token, the
+journal and the lock. Files are made 0600 before their first byte, beside their place, and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcdpilot.model.errors import SpecError
+from etcdpilot.stores.writing import make_directory, write_private
+
+IDENTITY = "identity.json"
+ISSUED = "issued.json"
+ISSUED_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is written down before it is used: the token and the IDs that follow from it."""
+
+    cluster: str
+    token: str
+    cluster_id: str
+    member_ids: tuple[tuple[str, str], ...]
+    formed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPair:
+    """A certificate and its key, both PEM."""
+
+    certificate: str
+    key: str
+
+
+class StateFolder:
+    """Reads are cheap and never create anything; the first write makes the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"StateFolder({str(self.root)!r})"
+
+    @property
+    def exists(self) -> bool:
+        return self.root.is_dir()
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def operator_certificate(self) -> Path:
+        return self.root / "client.crt"
+
+    @property
+    def operator_key(self) -> Path:
+        return self.root / "client.key"
+
+    @property
+    def client_ca(self) -> Path:
+        """What a client of this cluster must trust."""
+        return self.root / "ca.crt"
+
+    def make(self) -> None:
+        """Make the folder; SpecError when its place cannot be written."""
+        try:
+            make_directory(self.root)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")
+        except OSError as error:
+            raise SpecError(
+                f"The state folder {self.root} cannot be made.",
+                why=f"{error.strerror}: {error.filename}",
+                remedy="Choose a place that can be written with --dir (for up) or --state.",
+            ) from error
+
+    def identity(self) -> Identity | None:
+        """The identity written down earlier; SpecError when the file is damaged."""
+        path = self.root / IDENTITY
+        try:
+            found = json.loads(path.read_text())
+            ids = tuple((str(name), str(value)) for name, value in found["member_ids"])
+            return Identity(found["cluster"], found["token"], found["cluster_id"], ids, bool(found["formed"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise SpecError(
+                f"{path} is damaged.",
+                why=f"It does not read as the identity of a cluster: {error}.",
+                remedy="Bring it back from a copy (etcdpilot state import FILE); the cluster itself is not touched.",
+            ) from error
+
+    def write_identity(self, identity: Identity) -> None:
+        document = {
+            "cluster": identity.cluster,
+            "token": identity.token,
+            "cluster_id": identity.cluster_id,
+            "member_ids": [list(pair) for pair in identity.member_ids],
+            "formed": identity.formed,
+        }
+        self.make()
+        write_private(self.root / IDENTITY, json.dumps(document, indent=1).encode())
+
+    def authority(self, name: str) -> KeptPair | None:
+        return self._pair(self.root / "authorities" / name)
+
+    def authorities(self) -> tuple[str, ...]:
+        folder = self.root / "authorities"
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(path.stem for path in folder.glob("*.crt") if path.with_suffix(".key").exists()))
+
+    def write_authority(self, name: str, pair: KeptPair) -> None:
+        """The key is there before the certificate: a certificate alone would be taken for a finished pair."""
+        self._write_pair(self.root / "authorities" / name, pair)
+
+    def key_hashes(self) -> tuple[tuple[str, str], ...]:
+        """Fingerprints of issued leaves and the SHA-256 of their key files; the keys themselves are not kept."""
+        try:
+            found = json.loads((self.root / ISSUED).read_text())
+            return tuple((str(fingerprint), str(digest)) for fingerprint, digest in found)
+        except (FileNotFoundError, ValueError, TypeError):
+            return ()
+
+    def note_keys(self, hashes: tuple[tuple[str, str], ...]) -> None:
+        """Noted before the pair leaves for its host, so that half a pair is known for what it is."""
+        together = (*self.key_hashes(), *hashes)[-ISSUED_KEPT:]
+        write_private(self.root / ISSUED, json.dumps(together).encode())
+
+    def operator(self) -> KeptPair | None:
+        return self._pair(self.root / "client")
+
+    def write_operator(self, pair: KeptPair, client_ca: str) -> None:
+        write_private(self.client_ca, client_ca.encode())
+        self._write_pair(self.root / "client", pair)
+
+    def _pair(self, stem: Path) -> KeptPair | None:
+        certificate, key = stem.with_name(stem.name + ".crt"), stem.with_name(stem.name + ".key")
+        if not (certificate.exists() and key.exists()):
+            return None
+        return KeptPair(certificate.read_text(), key.read_text())
+
+    def _write_pair(self, stem: Path, pair: KeptPair) -> None:
+        self.make()
+        make_directory(stem.parent)
+        write_private(stem.with_name(stem.name + ".key"), pair.key.encode())
+        write_private(stem.with_name(stem.name + ".crt"), pair.certificate.encode())
+
+
+def state_root(file_folder: Path, cluster: str) -> Path:
+    """Where the state of a cluster stands when nobody says otherwise: beside its file."""
+    return Path(os.path.abspath(file_folder)) / ".etcdpilot" / cluster
