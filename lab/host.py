@@ -1,0 +1,221 @@
+"""One test host: what a test asks of it and does to it, past SSH."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from lab import disks, injection, network
+from lab.commands import LabError
+from lab.identity import give_identity
+from lab.machine import Machine
+
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
+
+
+class Host:
+    """A booted systemd machine `name`, with `address` (IPv4) and `address6`.
+
+    Users with the run's key: root, admin (sudo without a password), clerk (sudo asks for one)."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.name = machine.node.name
+        self.address = machine.node.address
+        self.address6 = machine.node.address6
+        self._injections: list[injection.Injection] = []
+
+    def __repr__(self) -> str:
+        return f"Host({self.name}, {self.address}, {'on' if self.on else 'off'})"
+
+    # Looking
+
+    @property
+    def on(self) -> bool:
+        return self._machine.on
+
+    @property
+    def root(self) -> Path:
+        """Its whole file system as the box sees it, /run and /tmp included. An absolute symbolic link on the way would
+        lead to the box's own files: use `run` for such paths."""
+        return Path(f"/proc/{self._leader()}/root")
+
+    def run(self, script: str, *, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Runs `script` by the host's own sh as root, past SSH: for what a test asserts, never for what the product does."""
+        done = subprocess.run(
+            self.shell_argv(["/bin/sh", "-c", script]),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=_ENVIRONMENT,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"{self.name}: `{script}` ended with {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def shell_argv(self, command: Sequence[str]) -> list[str]:
+        """The command line that runs a command (a shell, when there is none) inside, as root."""
+        return ["nsenter", f"--target={self._leader()}", "--all", "--root", "--wd=/", *(command or ["/bin/sh"])]
+
+    def says(self, script: str) -> str:
+        """What a command that succeeds prints, without the last newline."""
+        return self.run(script).stdout.rstrip("\n")
+
+    def show(self, unit: str, name: str) -> str:
+        """One property of a systemd unit."""
+        return self.says(f"systemctl show --value --property={name} {unit}")
+
+    @property
+    def installed(self) -> bool:
+        """Whether it has a root to boot from: hosts that a smaller lab does not use have none."""
+        return self._machine.installed
+
+    def write_offline(self, path: str, text: str) -> None:
+        """Writes below its root, whether it is on or not; `path` has no leading slash."""
+        (self._machine.mount / path).write_text(text, encoding="utf-8")
+
+    def read(self, path: str) -> str:
+        return self.says(f"cat '{path}'")
+
+    def pids(self, command: str) -> list[int]:
+        """Processes of this name in the host, by the box's own numbers."""
+        leader = self._leader()
+        space = os.readlink(f"/proc/{leader}/ns/pid")
+        found = []
+        for comm in Path("/proc").glob("[0-9]*/comm"):
+            with suppress(OSError):
+                if comm.read_text(encoding="utf-8").strip() == command and os.readlink(comm.parent / "ns/pid") == space:
+                    found.append(int(comm.parent.name))
+        return found
+
+    # Power
+
+    def power_on(self, within: float = 30) -> None:
+        """Boots what is on its disk, and returns once it has booted and answers on SSH."""
+        self._machine.power_on()
+        self.wait_until_up(within)
+
+    def power_cut(self) -> None:
+        """Every process dies at once by SIGKILL; its files stay as they were."""
+        self.stop_injecting()
+        self._machine.power_cut()
+
+    def power_off(self, within: float = 30) -> None:
+        """An orderly shutdown."""
+        self.stop_injecting()
+        self.run("systemctl poweroff --no-block")
+        self._machine.wait_until_off(within)
+
+    def reboot(self, within: float = 30) -> None:
+        """An orderly reboot; returns once the host is back."""
+        self.power_off(within)
+        self.power_on(within)
+
+    def start_booting(self) -> None:
+        """As `power_on`, without the wait."""
+        self._machine.power_on()
+
+    def wait_until_up(self, within: float = 30) -> None:
+        """Until sshd sends its banner and systemd has no job left of the boot."""
+        deadline = time.monotonic() + within
+        while not self._answers_ssh():
+            self._machine.check_booting()
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.name} did not answer on SSH within {within:.0f} s: {self._machine.console()}")
+            time.sleep(0.01)
+        self.run("systemctl is-system-running --wait", check=False, timeout=within)
+
+    def become_empty(self) -> None:
+        """Off, without a root: not part of the lab until it is made clean."""
+        self.power_cut()
+        self._machine.remove()
+
+    def become_clean(self) -> None:
+        """The host as it was before anybody touched it, still to be booted."""
+        self.become_empty()
+        self._machine.install()
+        self.replug()
+        record = self._machine.record
+        give_identity(self._machine.mount, self._machine.node, record.prefix, record.folder / "keys")
+
+    # Faults
+
+    def kill(self, command: str, sent: signal.Signals = signal.SIGKILL) -> int:
+        """Signals every process of this name; returns how many there were."""
+        pids = self.pids(command)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sent)
+        return len(pids)
+
+    def unplug(self) -> None:
+        """Pulls the network cable: the host sees its carrier go. For silence with the carrier up, `Lab.isolate`."""
+        network.set_link(self._machine.record.prefix, self._machine.node, "down")
+
+    def replug(self) -> None:
+        network.set_link(self._machine.record.prefix, self._machine.node, "up")
+
+    def disk(self, path: str, megabytes: int) -> None:
+        """A small ext4 disk of its own at `path`, empty, there after every boot until the host is clean again. Reboots."""
+        self.power_off()
+        disks.add_disk(self._machine.folder, path, megabytes)
+        self.power_on()
+
+    def fill_disk(self, path: str) -> None:
+        """Writes `<path>/.filler` until the file system of `path` has no byte left."""
+        self.run(
+            f"dd if=/dev/zero of='{path}/.filler' bs=1M 2>&1; dd if=/dev/zero bs=512 >>'{path}/.filler' 2>&1; sync",
+            check=False,
+        )
+
+    def empty_disk(self, path: str) -> None:
+        """Takes the filler away."""
+        self.run(f"rm -f '{path}/.filler'")
+
+    def slow_disk(self, command: str, milliseconds: int) -> None:
+        """Every fdatasync and fsync of the processes of this name takes so much longer, until `stop_injecting` or until
+        they end: a restarted process has a fast disk again."""
+        self.inject(command, f"fdatasync,fsync:delay_enter={milliseconds * 1000}")
+
+    def failing_disk(self, command: str, error: str = "EIO") -> None:
+        """Every fdatasync and fsync of the processes of this name fails with `error`."""
+        self.inject(command, f"fdatasync,fsync:error={error}")
+
+    def inject(self, command: str, fault: str) -> None:
+        """A fault as strace's `-e inject=` spells it, into every process of this name."""
+        pids = self.pids(command)
+        if not pids:
+            raise LabError(f"{self.name}: no process {command!r} to inject {fault} into")
+        self._injections += [injection.inject(pid, fault) for pid in pids]
+
+    def stop_injecting(self) -> None:
+        while self._injections:
+            self._injections.pop().stop()
+
+    # SSH
+
+    def listen_ssh_on(self, *ports: int) -> None:
+        """sshd leaves port 22 for these; known_hosts knows 22 and 2222."""
+        lines = "".join(f"Port {port}\\n" for port in ports)
+        self.run(f"printf '{lines}' > /etc/ssh/sshd_config.d/port.conf && systemctl restart ssh.service")
+
+    def _answers_ssh(self) -> bool:
+        with network.inside(network.CONTROLLER.namespace(self._machine.record.prefix)):
+            return network.sends_banner(self.address)
+
+    def _leader(self) -> int:
+        leader = self._machine.leader()
+        if leader is None:
+            raise LabError(f"{self.name} is off")
+        return leader

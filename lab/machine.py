@@ -1,0 +1,161 @@
+"""One machine's life below its operating system: an overlay over the base, a control group, and systemd-nspawn.
+
+`power_on` boots what is on the mount, `power_cut` is a SIGKILL to its PID 1, `remove` and `install` make the mount the
+clean base again. Everything about a running machine is asked of the kernel (its control group), never remembered.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import cgroups
+from lab.base import base_folder
+from lab.commands import LabError, run, succeeds
+from lab.disks import disks, remove_disks
+from lab.ledger import Run
+from lab.network import Node
+
+# Enters its control groups, then becomes the machine's supervisor.
+_ENTER_AND_EXEC = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; exec "$@"'
+
+
+@dataclass(slots=True)
+class Machine:
+    """What `Host` stands on."""
+
+    record: Run
+    node: Node
+    _supervisor: subprocess.Popen[bytes] | None = None
+
+    @property
+    def group(self) -> str:
+        return self.node.namespace(self.record.prefix)
+
+    @property
+    def folder(self) -> Path:
+        return self.record.folder / self.node.name
+
+    @property
+    def mount(self) -> Path:
+        """Its root, as the box sees it, whether it runs or not."""
+        return self.folder / "root"
+
+    @property
+    def on(self) -> bool:
+        return self.leader() is not None
+
+    def leader(self) -> int | None:
+        """The machine's PID 1 by the box's own number."""
+        return next((pid for pid in cgroups.processes(self.group) if _own_number(pid) == "1"), None)
+
+    @property
+    def installed(self) -> bool:
+        return self.mount.is_dir()
+
+    def remove(self) -> None:
+        """Nothing that was ever written is left."""
+        if self.installed:
+            succeeds(["umount", "--lazy", str(self.mount)])
+        remove_disks(self.folder)
+        _discard(self.folder)
+
+    def install(self) -> None:
+        """The clean base, ready to boot."""
+        for name in ("upper", "work", "root"):
+            (self.folder / name).mkdir(parents=True)
+        layers = f"lowerdir={base_folder()},upperdir={self.folder}/upper,workdir={self.folder}/work"
+        run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.mount)])
+
+    def power_on(self) -> None:
+        """Starts booting; the caller waits for what it needs."""
+        if self.on:
+            return
+        groups = map(str, cgroups.make_cgroup(self.group))
+        with (self.folder / "console").open("ab") as console:
+            self._supervisor = subprocess.Popen(
+                ["/bin/sh", "-c", _ENTER_AND_EXEC, "boot", *groups, "--", *self._nspawn()],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                cwd="/",
+            )
+
+    def power_cut(self) -> None:
+        """Everything in it dies at once, and nothing is flushed that had not been."""
+        if (leader := self.leader()) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(leader, signal.SIGKILL)
+        cgroups.kill_all(self.group)
+        self._forget()
+
+    def wait_until_off(self, within: float) -> None:
+        deadline = time.monotonic() + within
+        while cgroups.processes(self.group):
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.node.name} did not shut down within {within:.0f} s")
+            time.sleep(0.01)
+        self._forget()
+
+    def console(self) -> str:
+        """What the boot said, for the error of a machine that does not come up."""
+        with suppress(OSError):
+            return (self.folder / "console").read_text(encoding="utf-8", errors="replace")[-2000:]
+        return ""
+
+    def check_booting(self) -> None:
+        """Raises when the supervisor ended instead of booting."""
+        if self._supervisor is not None and (code := self._supervisor.poll()) is not None:
+            raise LabError(f"{self.node.name} did not boot: systemd-nspawn ended with {code}: {self.console()}")
+
+    def _forget(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.wait(timeout=10)
+            self._supervisor = None
+        cgroups.remove_cgroup(self.group)
+
+    def _nspawn(self) -> list[str]:
+        return [
+            "systemd-nspawn",
+            "--quiet",
+            "--settings=no",
+            f"--directory={self.mount}",
+            "--register=no",
+            "--keep-unit",
+            f"--network-namespace-path=/run/netns/{self.group}",
+            f"--machine={self.group}",
+            f"--hostname={self.node.name}",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+            "--console=pipe",
+            *(f"--bind={outside}:{inside}" for outside, inside in disks(self.folder)),
+            "--boot",
+        ]
+
+
+def _own_number(pid: int) -> str | None:
+    """A process's number inside its machine; None for the supervisor, and for whoever is gone."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("NSpid:"):
+                numbers = line.split()[1:]
+                return numbers[-1] if len(numbers) == 2 else None
+    return None
+
+
+def _discard(folder: Path) -> None:
+    """Renamed at once, deleted behind our back: a reset does not wait for 100 MB of unlinking."""
+    if not folder.exists():
+        return
+    aside = folder.with_name(f".discarded-{folder.name}-{time.monotonic_ns()}")
+    folder.rename(aside)
+    threading.Thread(target=shutil.rmtree, args=(aside,), kwargs={"ignore_errors": True}, daemon=True).start()
