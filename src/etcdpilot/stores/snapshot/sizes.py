@@ -1,4 +1,4 @@
-"""Which prefixes the bytes of a snapshot belong to: the live ones, and those of the history that no compaction removed."""
+"""Which prefixes the bytes of a snapshot belong to: the live ones, and those of the history not yet compacted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sizes_by_prefix(database: BoltFile, *, depth: int = 1, prefix: bytes = b"") 
 
 
 def group_of(key: bytes, depth: int) -> bytes:
-    """The first `depth` parts of a key with the slash behind them: `/registry/pods/` at depth 2; b"" without a slash."""
+    """The first `depth` parts of a key with their slashes: `/registry/pods/` at depth 2; b"" without a slash."""
     at = 1 if key.startswith(SEPARATOR) else 0
     end = 0
     for _ in range(depth):

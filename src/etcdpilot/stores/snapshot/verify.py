@@ -79,7 +79,7 @@ def _faults_of_checksum(trailer: Trailer) -> Iterator[Fault]:
     if not trailer.present:
         yield Fault(
             FaultKind.NO_CHECKSUM,
-            f"no SHA-256 stands at its end ({trailer.size} bytes; a snapshot has {DIGEST} more than a multiple of 512): "
+            f"no SHA-256 stands at its end ({trailer.size} bytes, not {DIGEST} over a multiple of 512): "
             "it was cut off, or is a copied member/snap/db, which may miss what is only in the log",
         )
     elif not trailer.fits:
