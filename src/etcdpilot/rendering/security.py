@@ -1,0 +1,61 @@
+"""What etcd is told about certificates, and what is unwise in what the file asks for."""
+
+from __future__ import annotations
+
+from etcdpilot.model.cluster import ClusterSpec, MemberSpec, Profile
+
+
+def tls_options(spec: ClusterSpec, member: MemberSpec) -> dict[str, str]:
+    """Certificate paths and client checks; nothing at all where TLS is off."""
+    if not spec.encrypted:
+        return {}
+    files, folder = spec.tls.files, member.paths.tls
+    return {
+        "cert-file": f"{folder}/{files.server_cert}",
+        "key-file": f"{folder}/{files.server_key}",
+        "trusted-ca-file": f"{folder}/{files.client_ca}",
+        "client-cert-auth": "true",
+        "peer-cert-file": f"{folder}/{files.peer_cert}",
+        "peer-key-file": f"{folder}/{files.peer_key}",
+        "peer-trusted-ca-file": f"{folder}/{files.peer_ca}",
+        "peer-client-cert-auth": "true",
+    } | peer_check(spec, member)
+
+
+def peer_check(spec: ClusterSpec, member: MemberSpec) -> dict[str, str]:
+    """Under one CA every client certificate opens the peer port, unless the peers' common name is asked for."""
+    name = peers_common_name(spec)
+    asked = dict(member.options)
+    if not spec.tls.single_authority or not name:
+        return {}
+    if "peer-cert-allowed-cn" in asked or "peer-cert-allowed-hostname" in asked:
+        return {}
+    return {"peer-cert-allowed-cn": name}
+
+
+def peers_common_name(spec: ClusterSpec) -> str:
+    """The common name that all peer certificates share; empty where each has its member's."""
+    if spec.tls.subject.common_name:
+        return spec.tls.subject.common_name
+    if spec.tls.profile is Profile.SHARED:
+        return shared_common_name(spec)
+    return spec.members[0].name if len(spec.members) == 1 else ""
+
+
+def shared_common_name(spec: ClusterSpec) -> str:
+    """One certificate for all members cannot carry one member's name."""
+    return spec.tls.subject.common_name or spec.name
+
+
+def warnings(spec: ClusterSpec) -> tuple[str, ...]:
+    """Sentences about what the file asks for and should not; empty when there is nothing to say."""
+    found: list[str] = []
+    if spec.encrypted and spec.tls.single_authority and not peers_common_name(spec):
+        found.append(
+            "One CA signs members and clients, and the members' certificates have no common name of their own: whoever "
+            "holds a client certificate can also open the peer port. Leave out `tls.single-authority`, or give all "
+            "members one `tls.subject.common-name`."
+        )
+    if any(member.service.user == "root" for member in spec.members):
+        found.append("etcd runs as root. Leave out `service.user` and it gets a system user of its own.")
+    return tuple(found)
