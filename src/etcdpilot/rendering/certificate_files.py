@@ -13,9 +13,8 @@ from etcdpilot.model.certificates import (
     Purpose,
     split_hosts,
 )
-from etcdpilot.model.cluster import ClusterSpec, MemberSpec, Profile
+from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec, Profile
 from etcdpilot.model.files import AuthorityBundle, FileSpec, LeafCertificate, LeafKey
-from etcdpilot.rendering.member_files import files_owner
 from etcdpilot.rendering.security import shared_common_name
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -130,3 +129,8 @@ def peer_authority(spec: ClusterSpec) -> str:
 
 def client_authority(spec: ClusterSpec) -> str:
     return spec.tls.authority_name if spec.tls.single_authority else CLIENT_AUTHORITY
+
+
+def files_owner(spec: ClusterSpec, member: MemberSpec) -> str:
+    """On a host root owns what the service must not change; on a laptop all of it is the user's."""
+    return member.service.user if spec.kind is HostKind.LOCAL else "root"

@@ -29,7 +29,7 @@ def marker_text(marker: Marker) -> str:
     return json.dumps(fields, indent=2) + "\n"
 
 
-def parse_marker(text: str) -> Marker:
+def read_marker(text: str) -> Marker:
     """ValueError when it is not one of ours."""
     try:
         fields = json.loads(text)

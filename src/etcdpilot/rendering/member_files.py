@@ -5,12 +5,15 @@ from __future__ import annotations
 from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec
 from etcdpilot.model.files import FileSpec, Text
 from etcdpilot.model.observation import Marker
+from etcdpilot.rendering.certificate_files import certificate_files, client_authority, files_owner, peer_authority
 from etcdpilot.rendering.env_file import env_file
 from etcdpilot.rendering.guard import GUARD, guard_path
 from etcdpilot.rendering.local_script import local_script, script_path
 from etcdpilot.rendering.marker import marker_text
 from etcdpilot.rendering.options import InitialCluster, Options, member_options, placed
 from etcdpilot.rendering.unit import unit, unit_path
+
+__all__ = ["certificate_files", "client_authority", "member_files", "peer_authority"]
 
 
 def member_files(
@@ -19,9 +22,8 @@ def member_files(
     """The unit and its env file, or the local script; the guard; the marker, last: it tells what the others are for."""
     environment, flags = placed(spec, member, member_options(spec, member, initial))
     owner = files_owner(spec, member)
-    service = (
-        local_files(member, flags) if spec.kind is HostKind.LOCAL else unit_files(spec, member, environment, flags)
-    )
+    local = spec.kind is HostKind.LOCAL
+    service = local_files(member, flags) if local else unit_files(spec, member, environment, flags)
     guard = FileSpec(guard_path(member), 0o755, owner, Text(GUARD))
     return (*service, guard, FileSpec(member.paths.marker, 0o644, owner, Text(marker_text(marker))))
 
@@ -36,8 +38,3 @@ def unit_files(spec: ClusterSpec, member: MemberSpec, environment: Options, flag
     if not environment:
         return (text,)
     return (FileSpec(member.paths.env_file, 0o600, "root", Text(env_file(environment))), text)
-
-
-def files_owner(spec: ClusterSpec, member: MemberSpec) -> str:
-    """On a host root owns what the service must not change; on a laptop all of it is the user's."""
-    return member.service.user if spec.kind is HostKind.LOCAL else "root"

@@ -12,13 +12,8 @@ from etcdpilot.rendering.options import is_bootstrap_only
 PREFIX = "ETCD_"
 NOT_OPTIONS = frozenset({"ETCD_UNSUPPORTED_ARCH", "ETCD_VERIFY"})
 FLAG = re.compile(r"--?([^-=][^=]*)(?:=(.*))?", re.DOTALL)
-BOOLEANS = {"1": "true", "t": "true", "T": "true", "TRUE": "true", "True": "true"} | {
-    "0": "false",
-    "f": "false",
-    "F": "false",
-    "FALSE": "false",
-    "False": "false",
-}  # what Go's strconv.ParseBool takes
+TRUTHS = ("t", "T", "TRUE", "True")  # further spellings that Go takes; "1" may also be a number
+FALSEHOODS = ("f", "F", "FALSE", "False")
 LISTS = ("-urls", "cipher-suites", "cors", "host-whitelist", "log-outputs")
 
 
@@ -65,4 +60,6 @@ def same(value: str | None, option: str) -> str | None:
         return None
     if option.endswith(LISTS):
         return ",".join(sorted(value.split(",")))
-    return BOOLEANS.get(value, value) if value not in ("0", "1") else value
+    if value in TRUTHS:
+        return "true"
+    return "false" if value in FALSEHOODS else value

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from etcdpilot.model.addresses import MemberUrl
 from etcdpilot.model.cluster import MemberSpec
-from etcdpilot.rendering.unit_quoting import path_word
+from etcdpilot.rendering.unit_quoting import optional_path
 
 Settings = list[tuple[str, str]]
 
@@ -52,17 +52,8 @@ def sandbox(member: MemberSpec) -> Settings:
         ("PrivateTmp", "no" if any_below(paths, TEMPORARY) else "yes"),
         *capabilities(member),
         # The dash: where the data directory is missing, the guard shall say so, not the mount of a name space.
-        (
-            "ReadWritePaths",
-            " ".join(
-                f"-{path_word(path)}" if path_word(path) == path else quoted_optional(path) for path in writable(member)
-            ),
-        ),
+        ("ReadWritePaths", " ".join(optional_path(path) for path in writable(member))),
     ]
-
-
-def quoted_optional(path: str) -> str:
-    return f'"-{path_word(path)[1:]}'
 
 
 def capabilities(member: MemberSpec) -> Settings:

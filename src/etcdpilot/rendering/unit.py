@@ -1,8 +1,8 @@
 """The systemd unit of a member.
 
-Restart=on-failure, because a removed member exits with 0 and `always` would bring it back for ever. No start timeout and
-no start limit: without a quorum, or while a large log is replayed, a start rightly takes as long as it takes. The
-program's own guard runs before every start.
+Restart=on-failure, because a removed member exits with 0 and `always` would bring it back for ever. No start timeout
+and no start limit: without a quorum, or while a large log is replayed, a start rightly takes as long as it takes. The
+guard runs before every start.
 """
 
 from __future__ import annotations
@@ -18,25 +18,8 @@ PROXIES = "HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy"  #
 
 # Settings that the cluster file lists with the service's and systemd reads from the [Unit] section.
 OF_THE_UNIT_SECTION = frozenset(
-    [
-        "After",
-        "Before",
-        "Wants",
-        "Requires",
-        "Requisite",
-        "BindsTo",
-        "PartOf",
-        "Upholds",
-        "Conflicts",
-        "Description",
-        "Documentation",
-        "OnFailure",
-        "OnSuccess",
-        "RequiresMountsFor",
-        "StartLimitIntervalSec",
-        "StartLimitBurst",
-        "StartLimitAction",
-    ]
+    """After Before Wants Requires Requisite BindsTo PartOf Upholds Conflicts Description Documentation OnFailure
+    OnSuccess RequiresMountsFor StartLimitIntervalSec StartLimitBurst StartLimitAction""".split()  # noqa: SIM905
 )
 
 
@@ -99,7 +82,7 @@ def start_command(member: MemberSpec, flags: Options) -> str:
 
 
 def merged(ours: Settings, theirs: Settings) -> Settings:
-    """What the cluster file sets takes the place of all our lines of that name, there where ours stood."""
+    """What the cluster file sets takes the place of all our lines of that name."""
     named = {key for key, _ in theirs}
     kept = [(key, value) for key, value in ours if key not in named]
     return kept + theirs

@@ -19,9 +19,9 @@ def command_word(word: str, *, first: bool = False) -> str:
     return quoted(text)
 
 
-def path_word(path: str) -> str:
-    """A path in a setting that takes a list of them, such as ReadWritePaths=."""
-    return quoted(without_control(path).replace("%", "%%"))
+def optional_path(path: str) -> str:
+    """A path in a setting that takes a list of them, such as ReadWritePaths=; the dash: it may be missing."""
+    return quoted("-" + without_control(path).replace("%", "%%"))
 
 
 def bare_path(path: str) -> str:
