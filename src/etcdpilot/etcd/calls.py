@@ -7,6 +7,7 @@ next endpoint where the failure proves that nothing was done, or where doing it 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,12 +68,12 @@ class Calls:
     ) -> None:
         self._connections, self.endpoints, self._login, self.timeout = connections, endpoints, login, timeout
         self._turn = 0
-        self._pinned = False
+        self.pinned = False
 
     def only(self, endpoint: Endpoint) -> Calls:
         """The same channels and token, but this endpoint alone: what it cannot do now fails now."""
         pinned = Calls(self._connections, (endpoint,), self._login, self.timeout)
-        pinned._pinned = True
+        pinned.pinned = True
         return pinned
 
     @property
@@ -106,7 +107,7 @@ class Calls:
             return
         again = verdict is Verdict.NOT_DONE or (verdict is Verdict.UNKNOWN and method.repeatable)
         pause = tries.pause()
-        if not again or self._pinned or tries.remaining() <= pause:
+        if not again or self.pinned or tries.remaining() <= pause:
             raise error_of(method.name, tuple(tries.failures), changes_something=not method.repeatable)
         self.move_on_from(connection)
         await asyncio.sleep(pause)
@@ -140,6 +141,10 @@ class Calls:
         token = await self._login.metadata(self, method) if self._login is not None else ()
         return (*token, *WITH_LEADER) if method.needs_leader else token
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the caller, no longer than the client is open."""
+        return self._connections.spawn(work)
+
     async def log_in_again(self) -> bool:
         """After a stream was refused for its token; False where there is no user to log in."""
         if self._login is None:
@@ -151,3 +156,9 @@ class Calls:
 def failure_of(connection: Connection, error: grpc.aio.AioRpcError) -> Failure:
     """What gRPC raised, as a value."""
     return Failure(str(connection.endpoint), error.code().name, (error.details() or "").strip())
+
+
+async def failure_of_ended(connection: Connection, stream: Any) -> Failure:
+    """Why a stream had ended before it was written to."""
+    code, text = await stream.code(), await stream.details()
+    return Failure(str(connection.endpoint), code.name, (text or "").strip())

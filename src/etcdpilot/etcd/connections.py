@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import grpc
@@ -73,6 +73,7 @@ class Connections:
         self._tls = tls
         self._open: dict[Endpoint, Connection] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def to(self, endpoint: Endpoint) -> Connection:
@@ -91,7 +92,17 @@ class Connections:
         if self._loop is not loop:
             raise RuntimeError("an etcd client belongs to the event loop that used it first; make one per loop")
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a watch or a renewal; it is cancelled when the connections close."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def close(self) -> None:
         self._closed = True
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         connections, self._open = tuple(self._open.values()), {}
         await asyncio.gather(*(connection.close() for connection in connections))
