@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from etcdpilot.model.certificates import CertificateFacts
@@ -116,22 +116,27 @@ def chain(text: bytes, trusted: bytes) -> tuple[CertificateFacts, ...]:
     Each signed the one before it. Empty where no signature leads to a trusted certificate.
     """
     leaf, *intermediates = load_certificates(text)
-    path = _climb([leaf], load_certificates(trusted), intermediates)
+    path = climb([leaf], load_certificates(trusted), intermediates)
     return tuple(facts(certificate) for certificate in path)
 
 
-def _climb(
+def climb(
     path: list[x509.Certificate], anchors: Sequence[x509.Certificate], between: Sequence[x509.Certificate]
 ) -> list[x509.Certificate]:
+    """The path, longer by whatever signed its last certificate, up to an anchor; empty where it leads to none."""
     if path[-1] in anchors:
         return path
     for anchor in anchors:
         if signed_by(path[-1], anchor):
             return [*path, anchor]
     for issuer in between:
-        if issuer not in path and signed_by(path[-1], issuer) and (found := _climb([*path, issuer], anchors, between)):
+        if issuer not in path and signed_by(path[-1], issuer) and (found := climb([*path, issuer], anchors, between)):
             return found
     return []
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
