@@ -13,9 +13,10 @@ Read `laboratory.py` first, then `host.py`.
 
 from __future__ import annotations
 
+from lab.commands import LabError
 from lab.host import Host
 from lab.laboratory import Lab
 from lab.names import Address, Service, Text
 from lab.readiness import why_not
 
-__all__ = ["Address", "Host", "Lab", "Service", "Text", "why_not"]
+__all__ = ["Address", "Host", "Lab", "LabError", "Service", "Text", "why_not"]

@@ -1,4 +1,4 @@
-"""The base image that all hosts share as the lower layer of their overlay: a minimal distribution, built once and cached.
+"""The base image that all hosts share as the lower layer of their overlay: a minimal distribution, built once.
 
 It has sh, coreutils, tar, sudo and sshd, and neither curl, rsync nor Python: what the product needs of a host is what
 it finds here. Three users log in with the run's key: `root`, `admin` (sudo without a password) and `clerk` (sudo

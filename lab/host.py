@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lab import disks, injection, network
 from lab.commands import LabError
@@ -20,6 +21,7 @@ _ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
 }
+_QUIET: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
 
 
 class Host:
@@ -50,23 +52,24 @@ class Host:
         return Path(f"/proc/{self._leader()}/root")
 
     def run(self, script: str, *, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Runs `script` by the host's own sh as root, past SSH: for what a test asserts, never for what the product does."""
-        done = subprocess.run(
-            self.shell_argv(["/bin/sh", "-c", script]),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=_ENVIRONMENT,
-            timeout=timeout,
-            check=False,
-        )
+        """Runs `script` by the host's own sh as root, past SSH: for what a test asserts or breaks."""
+        argv = self.shell_argv(["/bin/sh", "-c", script])
+        done = subprocess.run(argv, env=_ENVIRONMENT, timeout=timeout, check=False, **_QUIET)
         if check and done.returncode != 0:
             raise LabError(f"{self.name}: `{script}` ended with {done.returncode}: {done.stderr.strip()}")
         return done
 
     def shell_argv(self, command: Sequence[str]) -> list[str]:
         """The command line that runs a command (a shell, when there is none) inside, as root."""
-        return ["nsenter", f"--target={self._leader()}", "--all", "--root", "--wd=/", *(command or ["/bin/sh"])]
+        leader = self._leader()
+        return [
+            "nsenter",
+            f"--target={leader}",
+            "--all",
+            "--root",
+            f"--wd=/proc/{leader}/root",
+            *(command or ["/bin/sh"]),
+        ]
 
     def says(self, script: str) -> str:
         """What a command that succeeds prints, without the last newline."""
@@ -91,11 +94,11 @@ class Host:
     def pids(self, command: str) -> list[int]:
         """Processes of this name in the host, by the box's own numbers."""
         leader = self._leader()
-        space = os.readlink(f"/proc/{leader}/ns/pid")
+        space = Path(f"/proc/{leader}/ns/pid").readlink()
         found = []
         for comm in Path("/proc").glob("[0-9]*/comm"):
             with suppress(OSError):
-                if comm.read_text(encoding="utf-8").strip() == command and os.readlink(comm.parent / "ns/pid") == space:
+                if comm.read_text(encoding="utf-8").strip() == command and (comm.parent / "ns/pid").readlink() == space:
                     found.append(int(comm.parent.name))
         return found
 
@@ -107,7 +110,8 @@ class Host:
         self.wait_until_up(within)
 
     def power_cut(self) -> None:
-        """Every process dies at once by SIGKILL; its files stay as they were."""
+        """Every process dies at once by SIGKILL; its files stay as they were, even those it had not synced: the box
+        itself keeps its power, so what a real cut does to unsynced data is not shown by this one."""
         self.stop_injecting()
         self._machine.power_cut()
 
@@ -159,6 +163,14 @@ class Host:
                 os.kill(pid, sent)
         return len(pids)
 
+    def drop_ssh(self) -> int:
+        """Ends every SSH connection to it, and not the listener; returns how many processes that took."""
+        sessions = [pid for pid in self.pids("sshd") if b"[listener]" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        for pid in sessions:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(sessions)
+
     def unplug(self) -> None:
         """Pulls the network cable: the host sees its carrier go. For silence with the carrier up, `Lab.isolate`."""
         network.set_link(self._machine.record.prefix, self._machine.node, "down")
@@ -167,17 +179,15 @@ class Host:
         network.set_link(self._machine.record.prefix, self._machine.node, "up")
 
     def disk(self, path: str, megabytes: int) -> None:
-        """A small ext4 disk of its own at `path`, empty, there after every boot until the host is clean again. Reboots."""
+        """Reboots with a small, empty ext4 disk of its own at `path`, which stays until the host is clean again."""
         self.power_off()
         disks.add_disk(self._machine.folder, path, megabytes)
         self.power_on()
 
     def fill_disk(self, path: str) -> None:
         """Writes `<path>/.filler` until the file system of `path` has no byte left."""
-        self.run(
-            f"dd if=/dev/zero of='{path}/.filler' bs=1M 2>&1; dd if=/dev/zero bs=512 >>'{path}/.filler' 2>&1; sync",
-            check=False,
-        )
+        filler = f"'{path}/.filler'"
+        self.run(f"dd if=/dev/zero of={filler} bs=1M; dd if=/dev/zero bs=512 >>{filler}; sync", check=False)
 
     def empty_disk(self, path: str) -> None:
         """Takes the filler away."""

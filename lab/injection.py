@@ -3,6 +3,7 @@ process alone, without a device of that kind."""
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import time
@@ -35,9 +36,10 @@ def inject(pid: int, fault: str, within: float = 10) -> Injection:
     said = b""
     deadline = time.monotonic() + within
     assert strace.stderr is not None
+    heard_from = strace.stderr.fileno()
     while b"attached" not in said:
-        ready, _, _ = select.select([strace.stderr], [], [], max(0.0, deadline - time.monotonic()))
-        heard = strace.stderr.read1() if ready else b""
+        ready, _, _ = select.select([heard_from], [], [], max(0.0, deadline - time.monotonic()))
+        heard = os.read(heard_from, 4096) if ready else b""
         if not heard:
             strace.kill()
             strace.wait()

@@ -69,11 +69,20 @@ class Lab:
         Hosts beyond that number are off and empty."""
         count = len(self.hosts) if count is None else count
         self.heal()
+        names.stop_serving(self.folder)
         self._add_up_to(count)
         self._new_home(())
         used, unused = self._all[:count], self._all[count:]
         _all_at_once(unused, Host.become_empty)
         _all_at_once(used, _boot_clean)
+
+    def power_cut_all(self) -> None:
+        """Every host dies at once."""
+        _all_at_once(self.hosts, Host.power_cut)
+
+    def power_on_all(self) -> None:
+        """Every host boots what is on its disk; returns once all answer."""
+        _all_at_once(self.hosts, Host.power_on)
 
     # Who is there
 
@@ -104,7 +113,7 @@ class Lab:
         return self.folder / "home"
 
     def environment(self, **more: str) -> dict[str, str]:
-        """This process's environment, with the controller's home and without what would lead to other clusters or keys."""
+        """This process's environment with the controller's home, without what would lead to other clusters or keys."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         return {**kept, "HOME": str(self.home), **more}
 
@@ -132,7 +141,7 @@ class Lab:
     def start(
         self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **more: Any
     ) -> subprocess.Popen[Any]:
-        """Starts a command in the controller's place; its pid is the command's own, so it can be killed in the middle."""
+        """Starts a command in the controller's place; the pid is the command's own, so it can be killed midway."""
         options = {"stdin": subprocess.DEVNULL, **more}
         return subprocess.Popen(self.controller_argv(argv), env=self.environment(**(env or {})), **options)
 
@@ -140,7 +149,7 @@ class Lab:
         return ["ip", "netns", "exec", CONTROLLER.namespace(self.prefix), *map(str, argv)]
 
     def inside_controller(self) -> AbstractContextManager[None]:
-        """Moves this thread into the controller's network, for tests that open connections in-process. See network.inside."""
+        """Moves this thread into the controller's network, for connections made in-process; see network.inside."""
         return network.inside(CONTROLLER.namespace(self.prefix))
 
     def inside_host(self, name: str) -> AbstractContextManager[None]:
@@ -170,6 +179,10 @@ class Lab:
         self._controller_files(resolver)
         for host in self.hosts:
             host.write_offline("etc/resolv.conf", resolver)
+
+    def freeze_dns(self) -> None:
+        """Questions for names are swallowed: who asks waits for its own deadline. `dns` again ends it."""
+        names.freeze(self.folder)
 
     # Faults between nodes
 
@@ -205,9 +218,8 @@ class Lab:
         partitions.lose(self.prefix, percent)
 
     def heal(self) -> None:
-        """The network as it was: no cuts, no loss, no latency, cables in, no names. What runs inside hosts is left alone."""
+        """The network as it was: no cuts, no loss, no latency, cables in, disks as fast as they are; names stay."""
         partitions.heal(self.prefix)
-        names.stop_serving(self.folder)
         for node in self._nodes():
             latency.speed_up(self.prefix, self.folder, node)
         for host in self._all:
@@ -215,7 +227,7 @@ class Lab:
             host.stop_injecting()
 
     def behind(self, target: str, jump: str) -> None:
-        """`target` is reached only through `jump`: the controller's own packets to it vanish, and its ssh config says so."""
+        """`target` is reached only through `jump`: the controller's packets to it vanish; its ssh config says so."""
         self.cut(CONTROLLER.name, target)
         through, to = self.host(jump), self.host(target)
         block = f"Host {to.address} {to.address6} {to.name}\n    ProxyJump root@{through.address}\n"

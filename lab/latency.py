@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lab.commands import LabError, run
+from lab.commands import LabError, run, succeeds
 from lab.network import BRIDGE, Node, switch_namespace
 
 
@@ -29,7 +30,7 @@ def slow_down(prefix: str, folder: Path, node: Node, milliseconds: float) -> Non
     with (folder / f"wire-{node.name}.log").open("wb") as log:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     _pid_file(folder, node).write_text(str(process.pid), encoding="ascii")
-    _wait_for_tap(switch, node, process)
+    _wait_until(lambda: _tap_stands(switch, node), f"the slow wire of {node.name} did not start; see {log.name}")
     run(["ip", "-n", switch, "link", "set", node.name, "nomaster"])
     run(["ip", "-n", switch, "link", "set", _tap(node), "master", BRIDGE, "up"])
 
@@ -40,17 +41,22 @@ def speed_up(prefix: str, folder: Path, node: Node) -> None:
         pid = int(_pid_file(folder, node).read_text(encoding="ascii"))
         _pid_file(folder, node).unlink()
         os.kill(pid, signal.SIGKILL)  # its tap goes with it
+        _wait_until(
+            lambda: not _tap_stands(switch_namespace(prefix), node), f"the slow wire of {node.name} does not end"
+        )
         run(["ip", "-n", switch_namespace(prefix), "link", "set", node.name, "master", BRIDGE])
 
 
-def _wait_for_tap(switch: str, node: Node, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
-    while subprocess.run(["ip", "-n", switch, "link", "show", _tap(node)], capture_output=True, check=False).returncode:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise LabError(
-                f"the slow wire of {node.name} did not start (exit {process.poll()}); see wire-{node.name}.log"
-            )
-        time.sleep(0.01)
+def _tap_stands(switch: str, node: Node) -> bool:
+    return succeeds(["ip", "-n", switch, "link", "show", _tap(node)])
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str, within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(otherwise)
+        time.sleep(0.005)
 
 
 def _pid_file(folder: Path, node: Node) -> Path:

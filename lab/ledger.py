@@ -6,19 +6,20 @@ the kernel (network namespaces, control groups), so clearing needs no memory of 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab import cgroups, network
-from lab.commands import succeeds
+from lab.commands import LabError, succeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,12 @@ def runs() -> list[Run]:
 
 def clear_leftovers() -> list[str]:
     """Takes down every run whose owner is gone; returns their prefixes."""
-    dead = [record for record in runs() if not record.owner.lives]
-    for record in dead:
-        demolish(record)
+    state_folder().mkdir(parents=True, exist_ok=True)
+    with (state_folder() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs that begin at once: the second finds nothing left to clear
+        dead = [record for record in runs() if not record.owner.lives]
+        for record in dead:
+            demolish(record)
     return [record.prefix for record in dead]
 
 
@@ -100,10 +104,19 @@ def demolish(record: Run) -> None:
         cgroups.remove_cgroup(group)
     for made in Path("/etc/netns").glob(f"{record.prefix}-*"):
         shutil.rmtree(made, ignore_errors=True)
-    shutil.rmtree(record.folder, ignore_errors=True)
+    _remove(record.folder)
 
 
-def _end(pids: Iterator[int]) -> None:
+def _remove(folder: Path, within: float = 10) -> None:
+    """A discarded machine may still be on its way out under our hands."""
+    deadline = time.monotonic() + within
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > deadline:
+            raise LabError(f"{folder} cannot be removed")
+
+
+def _end(pids: Iterable[int]) -> None:
     for pid in pids:
         if pid != os.getpid():
             with suppress(ProcessLookupError):

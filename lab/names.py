@@ -65,6 +65,11 @@ def stop_serving(folder: Path) -> None:
             time.sleep(0.005)
 
 
+def freeze(folder: Path) -> None:
+    """The server listens and does not answer."""
+    os.kill(int(_pid_file(folder).read_text(encoding="ascii")), signal.SIGSTOP)
+
+
 _OPTIONS = (
     "--conf-file=/dev/null",
     "--no-resolv",

@@ -95,12 +95,9 @@ def main(command: Callable[[Sequence[str]], int]) -> int:
 
 def _up_anew(count: int) -> None:
     sleep = shutil.which("sleep") or "/bin/sleep"
+    nothing = subprocess.DEVNULL
     keeper = subprocess.Popen(
-        [sleep, "infinity"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        [sleep, "infinity"], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
     )
     try:
         Lab.up(count, owner=keeper.pid, purpose=_PURPOSE)

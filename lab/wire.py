@@ -50,15 +50,16 @@ def open_port(name: str) -> socket.socket:
 def carry(port: socket.socket, tap: int, delay: float) -> None:
     """For ever. A frame that the other side has no room for is lost, as on any wire."""
     held: deque[tuple[float, bytes]] = deque()
+    sender = port.fileno()
     while True:
         patience = None if not held else max(0.0, held[0][0] - time.monotonic())
-        ready, _, _ = select.select([port, tap], [], [], patience)
-        if port in ready:
+        ready, _, _ = select.select([sender, tap], [], [], patience)
+        if sender in ready:
             due = time.monotonic() + delay
-            held.extend((due, frame) for frame in _frames(port.fileno()))
+            held.extend((due, frame) for frame in _frames(sender))
         if tap in ready:
             for frame in _frames(tap):
-                _put(port.fileno(), frame)
+                _put(sender, frame)
         while held and held[0][0] <= time.monotonic():
             _put(tap, held.popleft()[1])
 
