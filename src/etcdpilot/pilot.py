@@ -1,1 +1,213 @@
 """What etcdpilot does for you, each use case a short story read from top to bottom."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from etcdpilot import observing, planning
+from etcdpilot.applying import health as proving
+from etcdpilot.applying.engine import Clock, carry_out
+from etcdpilot.applying.health import Health
+from etcdpilot.applying.world import RealWorld, SystemClock
+from etcdpilot.etcd.door import Door, Keyring
+from etcdpilot.hosts.fleet import Fleet, fleet_of
+from etcdpilot.model.cluster import ClusterSpec, Discovery, Roster
+from etcdpilot.model.events import Event
+from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import Seen
+from etcdpilot.model.plans import Plan
+from etcdpilot.model.status import Status
+from etcdpilot.observing.memory import open_door, remember, remember_identity
+from etcdpilot.observing.status import look_at_status, roster_of
+from etcdpilot.planning.files import wanted_files
+from etcdpilot.stores import loaded
+from etcdpilot.stores.journal import Journal
+from etcdpilot.stores.local_clusters import Wish, begin, find_binary, find_ports
+from etcdpilot.stores.lock import locked, user
+from etcdpilot.stores.reading import read_text
+from etcdpilot.stores.state import Identity, StateFolder
+
+STRANGER = Memory(token="", cluster_id="", member_ids=())
+
+
+@dataclass
+class Site:
+    """A cluster and the ways to it: its file as read, its state folder, its hosts, its members."""
+
+    wanted: ClusterSpec
+    state: StateFolder
+    fleet: Fleet
+    door: Door
+    clock: Clock = field(default_factory=SystemClock)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> Identity:
+        """What was written down of it, or, for one that nobody built yet, what would be."""
+        return self.state.identity() or new_identity(self.wanted, self.wanted.token)
+
+
+@asynccontextmanager
+async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[str, ...] = ()) -> AsyncIterator[Site]:
+    """A site whose connections are closed at the end."""
+    state = StateFolder(state_root)
+    site = Site(wanted, state, fleet_of(wanted), open_door(wanted, state), warnings=warnings)
+    try:
+        yield site
+    finally:
+        await site.door.close()
+        await site.fleet.close()
+
+
+async def plan(site: Site) -> Plan:
+    """What would be done. The token of a new cluster is chosen and written down here: a plan is computed from it."""
+    memory = settle_identity(site)
+    seen = await look(site, memory)
+    return planned(site, seen, memory)
+
+
+async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
+    """Carry out a plan that was shown. Hold the lock (`at_work`) from before planning until this has ended."""
+    memory = settle_identity(site)
+    journal = Journal(site.state.journal, run=secrets.token_hex(4), by=user())
+    world = RealWorld(site.wanted, site.fleet, site.state, journal, site.clock, site.door, memory)
+    try:
+        async for event in carry_out(agreed, world):
+            yield event
+    finally:
+        site.door = world.door
+
+
+async def stop(site: Site) -> Plan:
+    """The plan that stops every member; their data stays."""
+    memory = remember_identity(site.identity)
+    return planning.stop_plan(site.wanted, await look(site, memory), because="it was asked for")
+
+
+async def status(site: Site) -> Status:
+    """How every member does, within a second even when some are dead. Writes nothing."""
+    return await look_at_status(site.wanted.roster, site.door, remember_identity(site.identity))
+
+
+async def health(site: Site) -> Health:
+    """The proof: a true read through each voter, a write and its delete, equal hashes."""
+    return await proving.prove(site.door, nonce=secrets.token_hex(8))
+
+
+async def status_of_strangers(
+    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
+) -> Status:
+    """The same of a cluster that was not built here, from its endpoints alone."""
+    async with door_to(endpoints, ca, certificate, key) as door:
+        roster = await roster_of(door)
+        async with door_to_roster(roster, door) as own:
+            return await look_at_status(roster, own, STRANGER)
+
+
+async def health_of_strangers(
+    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
+) -> Health:
+    async with door_to(endpoints, ca, certificate, key) as door:
+        roster = await roster_of(door)
+        async with door_to_roster(roster, door) as own:
+            return await proving.prove(own, nonce=secrets.token_hex(8))
+
+
+@asynccontextmanager
+async def door_to(
+    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
+) -> AsyncIterator[Door]:
+    secure = ca is not None or certificate is not None
+    urls = {each: each if "://" in each else f"{'https' if secure else 'http'}://{each}" for each in endpoints}
+    door = Door(urls, Keyring(ca or b"", certificate or b"", key or b"") if secure else None)
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+@asynccontextmanager
+async def door_to_roster(roster: Roster, like: Door) -> AsyncIterator[Door]:
+    """The door to every member by name; one that never started has no URL and is only listed."""
+    urls = {entry.name: entry.client_urls[0] for entry in roster.entries if entry.client_urls}
+    door = Door(urls, like.keyring)
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+def read_file(path: Path) -> tuple[ClusterSpec, tuple[str, ...]]:
+    """A cluster file and its warnings; SpecError with every problem. A text that was read before is not judged again."""
+    from etcdpilot.spec.build import build, warnings_of
+
+    text, folder = read_text(path), path.absolute().parent
+    resolved = loaded.recall(text, folder)
+    if resolved is None:
+        from etcdpilot.spec.load import resolve
+
+        resolved = resolve(text, str(path), str(folder))
+        loaded.keep(text, folder, resolved)
+    return build(resolved), tuple(str(each) for each in warnings_of(resolved))
+
+
+def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -> str:
+    """Write the cluster file of a new local cluster; returns which etcd it will run, in words."""
+    from etcdpilot.spec.write import LocalMember, local_file
+
+    binary, ports = find_binary(wish), find_ports(wish)
+    members = [
+        LocalMember(f"etcd-{place}", wish.address, ports[2 * place], ports[2 * place + 1])
+        for place in range(wish.members)
+    ]
+    text = local_file(
+        wish.name,
+        members,
+        version=str(binary.version),
+        etcd_directory=str(binary.directory),
+        timers=wish.timers,
+        tls=wish.tls,
+        options=options or {},
+    )
+    begin(file, text)
+    return f"etcd {binary.version}, {binary.whence}"
+
+
+@contextmanager
+def at_work(site: Site, doing: str) -> Iterator[None]:
+    """One controller at a time; Refused names the one that is at work."""
+    with locked(site.state, doing, site.clock.now()):
+        yield
+
+
+async def look(site: Site, memory: Memory) -> Seen:
+    files = {member.name: wanted_files(site.wanted, member, memory, formed=True) for member in site.wanted.members}
+    return await observing.observe(site.wanted, files, site.fleet, site.door, memory)
+
+
+def planned(site: Site, seen: Seen, memory: Memory) -> Plan:
+    found = planning.plan(site.wanted, seen, memory, site.clock.now())
+    return replace(found, warnings=(*site.warnings, *found.warnings))
+
+
+def settle_identity(site: Site) -> Memory:
+    """Write the token down before it is used, together with the IDs that follow from it."""
+    identity = site.state.identity()
+    if identity is None:
+        identity = new_identity(site.wanted, site.wanted.token or f"{site.wanted.name}-{secrets.token_hex(16)}")
+        site.state.write_identity(identity)
+    return remember(site.state, identity)
+
+
+def new_identity(wanted: ClusterSpec, token: str) -> Identity:
+    """The IDs that etcd will give to a cluster that is started with this token."""
+    if isinstance(wanted.bootstrap, Discovery) and wanted.bootstrap.url:
+        token = wanted.bootstrap.url
+    ids = {member.name: member_id(member.advertise_peer_urls, token) for member in wanted.members}
+    named = tuple((name, as_hex(value)) for name, value in ids.items())
+    return Identity(wanted.name, token, as_hex(cluster_id(ids.values())), named, formed=False)

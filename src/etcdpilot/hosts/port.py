@@ -60,6 +60,9 @@ class Host(Protocol):
     async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
         """All of them beside their places, then renamed; directories are made, the system user `user` too."""
 
+    async def architecture(self) -> str:
+        """amd64, arm64, or what uname says."""
+
     async def install(self, binaries: Binaries) -> None:
         """Bring the programs and switch the symlinks by rename; a running binary is never written over."""
 

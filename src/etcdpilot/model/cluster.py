@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 
-from etcdpilot.model.addresses import host_part
+from etcdpilot.model.addresses import bracketed, host_part
 from etcdpilot.model.versions import Version
 
 
@@ -52,7 +52,8 @@ class Archive:
     """An archive laid out as etcd's releases are; `url` (http(s), file, or a path) may hold {version} and {arch}."""
 
     url: str
-    sha256: tuple[tuple[str, str], ...]  # ("3.5.30/amd64", digest) or ("", digest) for the only one
+    # ("3.5.30/amd64", digest), or ("", digest) for the only one; empty: the SHA256SUMS published beside the archive says
+    sha256: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,11 @@ class Tls:
     client_file: str  # stem of a client certificate to be installed beside the servers', empty for none
 
 
+# Stands behind a member's name in its URLs while the address of its `interface` has not been read (RFC 2606: reserved,
+# so it can never reach some other machine).
+UNREAD_ADDRESS = "interface.invalid"
+
+
 @dataclass(frozen=True, slots=True)
 class MemberSpec:
     """One member. The URL lists are complete: listen and advertise are two fields and never guessed from each other."""
@@ -206,11 +212,27 @@ class MemberSpec:
     interface: str  # the address is read from this interface on the host; empty when it stands in the file
     retire: str  # hex ID of a member that this entry replaces; inert once nobody has that ID
     zone: str  # failure domain, empty when not declared
+    extra_names: tuple[str, ...] = ()  # further names in this member's certificates, beside those of `Tls`
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Every host part of its advertised URLs, without repeats, in the order of the file."""
         return tuple(dict.fromkeys(host_part(url) for url in self.advertise_peer_urls + self.advertise_client_urls))
+
+    def with_address(self, address: str) -> MemberSpec:
+        """The same member once the address of its `interface` was read on the host."""
+        unread = f"{self.name}.{UNREAD_ADDRESS}"
+
+        def read(urls: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(url.replace(f"//{unread}:", f"//{bracketed(address)}:") for url in urls)
+
+        return replace(
+            self,
+            listen_peer_urls=read(self.listen_peer_urls),
+            advertise_peer_urls=read(self.advertise_peer_urls),
+            listen_client_urls=read(self.listen_client_urls),
+            advertise_client_urls=read(self.advertise_client_urls),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +274,41 @@ class ClusterSpec:
                 return member
         raise KeyError(name)
 
+    @property
+    def roster(self) -> Roster:
+        return Roster(
+            self.name,
+            tuple(
+                RosterEntry(each.name, each.advertise_peer_urls, each.advertise_client_urls) for each in self.members
+            ),
+        )
+
     def with_version(self, version: Version) -> ClusterSpec:
         return replace(self, version=version)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """Who a member is, for whoever only looks: its name and its advertised URLs."""
+
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who is looked at: the members of a file, or those that a cluster of somebody else's lists."""
+
+    cluster: str
+    entries: tuple[RosterEntry, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.entries)
+
+    def entry(self, name: str) -> RosterEntry | None:
+        return next((entry for entry in self.entries if entry.name == name), None)
 
 
 def require_unique(what: str, values: Iterable[str]) -> None:

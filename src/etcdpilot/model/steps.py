@@ -217,6 +217,21 @@ def after(step: Step, before: Membership) -> Membership:
             assert_never(step)
 
 
+def touched(step: Step) -> tuple[str, ...]:
+    """The members whose hosts a step changes."""
+    match step:
+        case WriteFiles():
+            return step.members
+        case InstallBinaries(members) | EnableServices(members) | StartMembers(members) | StopMembers(members):
+            return members
+        case RestartMember(member) | DisableService(member) | MoveDataAside(member) | StartLearner(member):
+            return (member,)
+        case MakeAuthorities() | MoveLeader() | AddLearner() | PromoteLearner() | RemoveMember() | UpdateMember():
+            return ()
+        case _:
+            assert_never(step)
+
+
 def during(step: Step, before: Membership) -> Membership:
     """The worst membership while a step is under way: a member that restarts does not answer."""
     match step:

@@ -7,7 +7,6 @@ journal and the lock. Files are made 0600 before their first byte, beside their 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,4 +160,4 @@ class StateFolder:
 
 def state_root(file_folder: Path, cluster: str) -> Path:
     """Where the state of a cluster stands when nobody says otherwise: beside its file."""
-    return Path(os.path.abspath(file_folder)) / ".etcdpilot" / cluster
+    return file_folder.absolute() / ".etcdpilot" / cluster

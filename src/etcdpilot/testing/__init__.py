@@ -1,1 +1,1 @@
-"""What we ship for tests: paper cluster, paper host, clock, scenario player, and the fixture for a real local cluster."""
+"""What we ship for tests: paper cluster, clock, scenario player, the fixture for a real local cluster."""

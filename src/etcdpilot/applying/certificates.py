@@ -1,0 +1,111 @@
+"""Makes authorities on the controller and issues leaves on their way to a host. CA keys never leave the state folder."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, assert_never
+
+from etcdpilot.model.certificates import AuthoritySpec, CertificateSpec, KeyKind
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, LeafCertificate, LeafKey, Text
+from etcdpilot.model.memory import AuthorityKept
+from etcdpilot.model.steps import MakeAuthorities
+from etcdpilot.observing.memory import authority as kept_authority
+from etcdpilot.rendering.certificate_files import client_authority
+from etcdpilot.stores.state import KeptPair, StateFolder
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+    from etcdpilot.pki.authority import Authority, Issued
+
+OPERATOR = "root"  # with etcd's own auth on, health, hashes and snapshots go on working
+
+
+async def make_authorities(step: MakeAuthorities, world: RealWorld) -> None:
+    await asyncio.to_thread(make_missing, step.names, world.wanted, world.state, world.clock.now())
+    kept = tuple(found for name in world.state.authorities() if (found := kept_authority(world.state, name)))
+    world.memory = replace(world.memory, authorities=kept, has_operator=True)
+    await world.reopen_door()
+
+
+def make_missing(names: Iterable[str], wanted: ClusterSpec, state: StateFolder, now: datetime) -> None:
+    from etcdpilot.pki.authority import issue, make_authority
+
+    for name in names:
+        if state.authority(name) is None:
+            made = make_authority(authority_spec(name, wanted), now)
+            state.write_authority(name, KeptPair(made.certificate_pem.decode(), made.key_pem().decode()))
+    signer = load(client_authority(wanted), state)
+    operator = issue(signer, operator_spec(wanted), now)
+    pair = KeptPair(operator.certificate_pem.decode(), operator.key_pem.decode())
+    state.write_operator(pair, signer.trust_pem.decode())
+
+
+def authority_spec(name: str, wanted: ClusterSpec) -> AuthoritySpec:
+    return AuthoritySpec(
+        name=name,
+        common_name=wanted.tls.authority_name if wanted.tls.single_authority else f"{wanted.name} {name}"[:64],
+        lifetime=wanted.tls.authority_lifetime,
+        key=KeyKind(wanted.tls.authority_key),
+    )
+
+
+def operator_spec(wanted: ClusterSpec) -> CertificateSpec:
+    return CertificateSpec.of_client(
+        OPERATOR,
+        authority=client_authority(wanted),
+        lifetime=wanted.tls.leaf_lifetime,
+        key=KeyKind(wanted.tls.key),
+    )
+
+
+def load(name: str, state: StateFolder) -> Authority:
+    """The authority with its key; KeyError when the state folder does not hold it."""
+    from etcdpilot.pki.authority import load_authority
+
+    pair = state.authority(name)
+    if pair is None:
+        raise KeyError(name)
+    return load_authority(pair.certificate.encode(), pair.key.encode())
+
+
+def materialise(files: tuple[FileSpec, ...], world: RealWorld) -> list[FileToWrite]:
+    """The bytes of a member's files. A key goes before its certificate, so that half a pair is seen as one."""
+    issued = {
+        file.path: issue_leaf(file.content.spec, world) for file in files if isinstance(file.content, LeafCertificate)
+    }
+    if issued:
+        world.state.note_keys(tuple(fingerprint_and_hash(leaf) for leaf in issued.values()))
+    ordered = sorted(files, key=lambda file: not isinstance(file.content, LeafKey))
+    return [FileToWrite(file.path, file.mode, file.owner, content(file, issued, world)) for file in ordered]
+
+
+def issue_leaf(spec: CertificateSpec, world: RealWorld) -> Issued:
+    from etcdpilot.pki.authority import issue
+
+    return issue(load(spec.authority, world.state), spec, world.clock.now())
+
+
+def fingerprint_and_hash(leaf: Issued) -> tuple[str, str]:
+    from etcdpilot.pki.reading import read_certificates
+
+    return read_certificates(leaf.certificate_pem)[0].fingerprint, hashlib.sha256(leaf.key_pem).hexdigest()
+
+
+def content(file: FileSpec, issued: dict[str, Issued], world: RealWorld) -> bytes:
+    match file.content:
+        case Text(text):
+            return text.encode()
+        case LeafCertificate():
+            return issued[file.path].certificate_pem
+        case LeafKey(certificate_path):
+            return issued[certificate_path].key_pem
+        case AuthorityBundle(authorities):
+            kept: list[AuthorityKept | None] = [kept_authority(world.state, name) for name in authorities]
+            return "".join(each.certificate for each in kept if each).encode()
+        case _:
+            assert_never(file.content)

@@ -1,0 +1,64 @@
+"""The only loop that changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+from etcdpilot.model.errors import EtcdpilotError
+from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
+from etcdpilot.model.membership import Membership
+from etcdpilot.model.plans import Plan
+from etcdpilot.model.steps import Step
+
+
+class Clock(Protocol):
+    """Time comes in as an argument: the wall's for journals, a steady one for waits."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class World(Protocol):
+    """What a plan is carried out on: real hosts and a real cluster, or paper ones."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    async def membership(self) -> Membership: ...
+
+    def take(self, step: Step) -> AsyncIterator[str]:
+        """Do a step and wait for its gate; yields what it waits for. Raises HostFailed or ClusterFailed."""
+
+    def note(self, event: str, step: Step, why: str = "") -> None:
+        """Write the journal: intent before the call, result after."""
+
+
+async def carry_out(plan: Plan, world: World) -> AsyncIterator[Event]:
+    """Take the steps one by one; stop at the first whose ground has moved, or that fails."""
+    yield Planned(len(plan.steps))
+    for number, fenced in enumerate(plan.steps, 1):
+        seen = await world.membership()
+        if seen != fenced.relies_on:
+            world.note("stale", fenced.step, f"relied on {fenced.relies_on}, saw {seen}")
+            yield Stale(number, fenced.step, fenced.relies_on, seen)
+            return
+        async for event in take(number, fenced.step, world):
+            yield event
+
+
+async def take(number: int, step: Step, world: World) -> AsyncIterator[Event]:
+    world.note("started", step)
+    began = world.clock.monotonic()
+    yield Started(number, step)
+    try:
+        async for on in world.take(step):
+            yield Waiting(number, step, on)
+    except EtcdpilotError as error:
+        world.note("failed", step, error.what)
+        yield Failed(number, step, error.what)
+        raise
+    world.note("done", step)
+    yield Done(number, step, world.clock.monotonic() - began)

@@ -1,0 +1,28 @@
+"""Writes files on hosts: all of a host's in one stream, all hosts at once. Starts and stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from etcdpilot.applying.certificates import materialise
+from etcdpilot.model.files import FileSpec
+from etcdpilot.model.steps import WriteFiles
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+
+
+async def write(step: WriteFiles, world: RealWorld) -> None:
+    await asyncio.gather(*(write_on(member, files, world) for member, files in step.files))
+    world.memory = replace(world.memory, key_hashes=world.state.key_hashes())
+
+
+async def write_on(name: str, files: tuple[FileSpec, ...], world: RealWorld) -> None:
+    member = world.wanted.member(name)
+    host = await world.fleet.host(name)
+    # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, the other hosts go on.
+    ready = await asyncio.to_thread(materialise, files, world)
+    await host.write(ready, user=member.service.user)
+    await host.make_data_directory(member.paths.data, user=member.service.user)

@@ -1,0 +1,104 @@
+"""Gates: what must be true before the next step. No fixed waits: each is a condition with a deadline and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from etcdpilot.model.cluster import HostKind
+from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.identity import as_hex
+from etcdpilot.model.knowledge import Known, Unknown
+from etcdpilot.model.membership import MemberState
+from etcdpilot.model.observation import EtcdSeen
+from etcdpilot.observing.members import ask, membership
+from etcdpilot.observing.services import look_at_service, why_not_running
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+
+# A first start draws its election timeout at random, a large database takes time to load, and a member that joined
+# publishes its client URL up to seven seconds late.
+DEADLINE = {HostKind.LOCAL: 60.0, HostKind.SSH: 120.0}
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
+CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
+
+
+async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str]:
+    """Until every one of them answers a linearizable read (a learner: any read), and all are one cluster."""
+    began, asked_why, pause = world.clock.monotonic(), world.clock.monotonic(), FIRST_PAUSE
+    causes: dict[str, str] = {}
+    while True:
+        seen = await ask(world.door)
+        silent = [name for name in names if not isinstance(seen.status(name), Known)]
+        if not silent:
+            require_one_cluster(names, seen, world)
+            return
+        if world.clock.monotonic() - asked_why > CAUSE_EVERY:
+            asked_why = world.clock.monotonic()
+            causes = await causes_of(silent, world)
+            if len(causes) == len(silent) and world.wanted.kind is HostKind.LOCAL:
+                raise did_not_start(causes)
+            yield waiting_for(names, silent, causes, seen)
+        if world.clock.monotonic() - began > DEADLINE[world.wanted.kind]:
+            raise did_not_start(causes or {name: reason(seen, name) for name in silent})
+        await world.clock.sleep(pause)
+        pause = min(pause * 1.3, LONGEST_PAUSE)
+
+
+async def answers_again(name: str, before: int, world: RealWorld) -> AsyncIterator[str]:
+    """Until a member runs as another process than before, and answers."""
+    began = world.clock.monotonic()
+    while True:
+        answer = await look_at_service(world.wanted.member(name), world.fleet)
+        if answer.process is not None and answer.process.pid != before:
+            break
+        if world.clock.monotonic() - began > DEADLINE[world.wanted.kind]:
+            raise did_not_start({name: await why_not_running(world.wanted.member(name), world.fleet)})
+        await world.clock.sleep(0.05)
+    async for on in answers((name,), world):
+        yield on
+
+
+async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:
+    found = {name: await why_not_running(world.wanted.member(name), world.fleet) for name in silent}
+    return {name: why for name, why in found.items() if why}
+
+
+def waiting_for(names: tuple[str, ...], silent: list[str], causes: dict[str, str], seen: EtcdSeen) -> str:
+    up = len(names) - len(silent)
+    reasons = "; ".join(f"{name}: {causes.get(name) or reason(seen, name)}" for name in silent)
+    return f"waiting for quorum ({up}/{len(names)}) — {reasons}"
+
+
+def reason(seen: EtcdSeen, name: str) -> str:
+    status = seen.status(name)
+    return status.why if isinstance(status, Unknown) else "it answers"
+
+
+def did_not_start(causes: dict[str, str]) -> ClusterFailed:
+    return ClusterFailed(
+        f"{', '.join(causes)} did not start in time." if causes else "The cluster did not start in time.",
+        why="\n".join(f"{name}: {why or 'no cause was found in its log'}." for name, why in causes.items()),
+        remedy="Put that right and run this again; it goes on from here.",
+    )
+
+
+def require_one_cluster(names: tuple[str, ...], seen: EtcdSeen, world: RealWorld) -> None:
+    """The IDs are those foretold, so that a member of some other cluster is never taken for ours."""
+    expected = int(world.memory.cluster_id, 16)
+    for name in names:
+        status = seen.status(name)
+        if isinstance(status, Known) and status.value.cluster_id != expected:
+            raise ClusterFailed(
+                f"{name} belongs to another cluster.",
+                why=f"Its cluster ID is {as_hex(status.value.cluster_id)}, this cluster's is {world.memory.cluster_id}.",
+                remedy="Stop it and find out whose data it holds before doing anything else:\n    etcdpilot status",
+            )
+    if not world.memory.formed and membership_is_complete(seen, world):
+        world.remember_formed()
+
+
+def membership_is_complete(seen: EtcdSeen, world: RealWorld) -> bool:
+    now = membership(world.wanted.roster, seen, world.memory)
+    return all(now.state_of(member.name) is MemberState.VOTING for member in world.wanted.members)

@@ -1,0 +1,75 @@
+"""Starts, stops and restarts members, and waits at their gates. A wait has a deadline and says what it waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from etcdpilot.applying.gates import answers, answers_again
+from etcdpilot.model.steps import (
+    DisableService,
+    EnableServices,
+    RestartMember,
+    StartLearner,
+    StartMembers,
+    StopMembers,
+)
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+
+
+async def enable(step: EnableServices, world: RealWorld) -> None:
+    await asyncio.gather(*(enable_on(name, world) for name in step.members))
+
+
+async def enable_on(name: str, world: RealWorld) -> None:
+    await (await world.fleet.host(name)).enable(unit(name, world))
+
+
+async def start(step: StartMembers, world: RealWorld) -> AsyncIterator[str]:
+    await asyncio.gather(*(start_on(name, world) for name in step.members))
+    async for on in answers(step.members, world):
+        yield on
+
+
+async def start_on(name: str, world: RealWorld) -> None:
+    await (await world.fleet.host(name)).start(unit(name, world))
+
+
+async def start_learner(step: StartLearner, world: RealWorld) -> AsyncIterator[str]:
+    await start_on(step.member, world)
+    async for on in answers((step.member,), world):
+        yield on
+
+
+async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
+    before = await process_of(step.member, world)
+    await (await world.fleet.host(step.member)).restart(unit(step.member, world))
+    async for on in answers_again(step.member, before, world):
+        yield on
+
+
+async def stop(step: StopMembers, world: RealWorld) -> None:
+    await asyncio.gather(*(stop_on(name, world) for name in step.members))
+
+
+async def stop_on(name: str, world: RealWorld) -> None:
+    await (await world.fleet.host(name)).stop(unit(name, world))
+
+
+async def disable(step: DisableService, world: RealWorld) -> None:
+    await (await world.fleet.host(step.member)).disable(unit(step.member, world))
+
+
+async def process_of(name: str, world: RealWorld) -> int:
+    """The process number of a member, 0 when it does not run."""
+    from etcdpilot.observing.services import look_at_service
+
+    answer = await look_at_service(world.wanted.member(name), world.fleet)
+    return answer.process.pid if answer.process else 0
+
+
+def unit(name: str, world: RealWorld) -> str:
+    return world.wanted.member(name).service.unit

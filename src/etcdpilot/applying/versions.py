@@ -1,0 +1,25 @@
+"""Brings etcd's programs to hosts. What is downloaded is downloaded here, and runs only after its hash matched."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from etcdpilot.hosts.port import Binaries
+from etcdpilot.model.steps import InstallBinaries
+from etcdpilot.stores.binaries import provide
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+
+
+async def install(step: InstallBinaries, world: RealWorld) -> None:
+    await asyncio.gather(*(install_on(name, step.version, world) for name in step.members))
+
+
+async def install_on(name: str, version: str, world: RealWorld) -> None:
+    member = world.wanted.member(name)
+    host = await world.fleet.host(name)
+    architecture = await host.architecture()
+    directory = await provide(world.wanted.source, version, architecture, world.state.root)
+    await host.install(Binaries(version, str(directory), member.paths.library, member.paths.bin))

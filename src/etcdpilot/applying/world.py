@@ -1,0 +1,125 @@
+"""The real world: every step has its doer here, and nothing else changes a host or a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import assert_never
+
+from etcdpilot.applying import certificates, data, files, members, services, versions
+from etcdpilot.applying.engine import Clock
+from etcdpilot.etcd.door import Door
+from etcdpilot.hosts.fleet import Fleet
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.membership import Membership
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.steps import (
+    AddLearner,
+    DisableService,
+    EnableServices,
+    InstallBinaries,
+    MakeAuthorities,
+    MoveDataAside,
+    MoveLeader,
+    PromoteLearner,
+    RemoveMember,
+    RestartMember,
+    StartLearner,
+    StartMembers,
+    Step,
+    StopMembers,
+    UpdateMember,
+    WriteFiles,
+)
+from etcdpilot.observing.members import ask, membership
+from etcdpilot.observing.memory import open_door
+from etcdpilot.stores.journal import Journal
+from etcdpilot.stores.state import Identity, StateFolder
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass
+class RealWorld:
+    """Everything a doer may reach. The door is opened anew when the operator's certificate is made."""
+
+    wanted: ClusterSpec
+    fleet: Fleet
+    state: StateFolder
+    journal: Journal
+    clock: Clock
+    door: Door
+    memory: Memory
+
+    async def membership(self) -> Membership:
+        return membership(self.wanted.roster, await ask(self.door), self.memory)
+
+    def note(self, event: str, step: Step, why: str = "") -> None:
+        self.journal.write(event, str(step), self.clock.now(), why)
+
+    def remember_formed(self) -> None:
+        """Written down at once: from now on nobody is started on an empty disk."""
+        self._write_identity(replace(self.memory, formed=True))
+
+    def remember_members(self, member_ids: tuple[tuple[str, str], ...]) -> None:
+        self._write_identity(replace(self.memory, member_ids=member_ids))
+
+    def _write_identity(self, memory: Memory) -> None:
+        identity = Identity(self.wanted.name, memory.token, memory.cluster_id, memory.member_ids, memory.formed)
+        self.state.write_identity(identity)
+        self.memory = memory
+
+    async def reopen_door(self) -> None:
+        await self.door.close()
+        self.door = open_door(self.wanted, self.state)
+
+    async def take(self, step: Step) -> AsyncIterator[str]:
+        match step:
+            case MakeAuthorities():
+                await certificates.make_authorities(step, self)
+            case InstallBinaries():
+                await versions.install(step, self)
+            case WriteFiles():
+                await files.write(step, self)
+            case EnableServices():
+                await services.enable(step, self)
+            case StartMembers():
+                async for on in services.start(step, self):
+                    yield on
+            case RestartMember():
+                async for on in services.restart(step, self):
+                    yield on
+            case StopMembers():
+                await services.stop(step, self)
+            case DisableService():
+                await services.disable(step, self)
+            case MoveDataAside():
+                await data.move_aside(step, self)
+            case MoveLeader():
+                async for on in members.move_leader(step, self):
+                    yield on
+            case AddLearner():
+                await members.add_learner(step, self)
+            case StartLearner():
+                async for on in services.start_learner(step, self):
+                    yield on
+            case PromoteLearner():
+                async for on in members.promote(step, self):
+                    yield on
+            case RemoveMember():
+                await members.remove(step, self)
+            case UpdateMember():
+                await members.update(step, self)
+            case _:
+                assert_never(step)

@@ -1,0 +1,93 @@
+"""The verbs that change a cluster to what its file says: plan and apply."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import rich_click as click
+
+from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
+from etcdpilot.cli.views import document, human
+from etcdpilot.model.errors import Refused
+from etcdpilot.model.errors import Stale as StaleError
+from etcdpilot.model.events import Event, Stale
+from etcdpilot.model.plans import Plan
+
+
+@click.command()
+@with_file
+@with_output
+@click.option("--exit-code", is_flag=True, help="Exit 1 when changes wait.")
+def plan(file: str | None, state: str | None, output: str, exit_code: bool) -> None:
+    """Show what apply would do, step by step, with the quorum that each step leaves. Changes no host."""
+    found = asyncio.run(make_plan(choose(file, state)))
+    click.echo(document.dump(document.plan_document(found)) if output == "json" else human.plan_text(found))
+    sys.exit(3 if found.refusals else 1 if exit_code and not found.changes_nothing else 0)
+
+
+@click.command()
+@with_file
+@with_output
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--events", is_flag=True, help="One JSON event a line.")
+def apply(file: str | None, state: str | None, output: str, yes: bool, events: bool) -> None:
+    """Make the cluster what its file says. Cut off at any point, running it again finishes."""
+    asyncio.run(carry_out(choose(file, state), yes=yes, events=events or output == "json"))
+
+
+async def make_plan(chosen: Chosen) -> Plan:
+    from etcdpilot import pilot
+
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        return await pilot.plan(site)
+
+
+async def carry_out(chosen: Chosen, *, yes: bool, events: bool) -> None:
+    from etcdpilot import pilot
+
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        with pilot.at_work(site, "apply"):
+            agreed = await pilot.plan(site)
+            if events:
+                click.echo(document.line(document.plan_document(agreed)))
+            else:
+                click.echo(human.plan_text(agreed))
+            require_no_refusals(agreed)
+            if agreed.changes_nothing:
+                return
+            if not yes:
+                agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
+            await show(pilot.apply(site, agreed), events=events)
+
+
+async def show(events_of: AsyncIterator[Event], *, events: bool) -> None:
+    """Show every event; errors.Stale when the ground of a step had moved."""
+    stale: Stale | None = None
+    if events:
+        async for event in events_of:
+            click.echo(document.event_line(event))
+            stale = event if isinstance(event, Stale) else stale
+    else:
+        stale = await human.show_all(events_of)
+    if stale is not None:
+        raise StaleError(
+            f"The cluster moved before step {stale.number}.",
+            why=f"The step relied on {stale.relied_on}; there is {stale.seen}.",
+            remedy="Run it again: it plans afresh from what is there now.",
+        )
+
+
+def require_no_refusals(plan_: Plan) -> None:
+    if plan_.refusals:
+        first = plan_.refusals[0]
+        raise Refused(first.what, why=first.why, remedy=first.remedy)
+
+
+def agree(question: str) -> None:
+    """Ask at a terminal; Refused without one."""
+    if not sys.stdin.isatty():
+        raise Refused("Nobody can be asked: there is no terminal.", remedy="Say it beforehand with --yes.")
+    if not click.confirm(question):
+        raise Refused("Not carried out.", why="It was declined.")

@@ -1,0 +1,194 @@
+"""The verbs of a cluster on this machine: up and down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import rich_click as click
+
+from etcdpilot.cli.change import require_no_refusals, show
+from etcdpilot.cli.choosing import LOCAL_FOLDER, Chosen, choose, find_file, read, with_file, with_output
+from etcdpilot.cli.views import document, human
+from etcdpilot.model.cluster import HostKind
+from etcdpilot.model.errors import Refused, SpecError
+from etcdpilot.stores.local_clusters import Wish
+
+DEFAULT_NAME = "dev"
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--members", type=click.IntRange(1, 7), default=None, help="How many members.  [default: 3]")
+@click.option("--etcd", default=None, help="The etcd binary to run.  [default: the newest that is found]")
+@click.option("--dir", "directory", default=None, help="Where everything stands.  [default: .etcdpilot/NAME]")
+@click.option(
+    "--port", type=click.IntRange(1, 65000), default=None, help="The first port.  [default: 2379, or free ones]"
+)
+@click.option("--address", default="127.0.0.1", show_default=True, help="The loopback address: 127.0.0.1 or ::1.")
+@click.option(
+    "--timers",
+    type=click.Choice(["loopback", "default"]),
+    default="loopback",
+    show_default=True,
+    help="Short election timers, as fit one machine, or etcd's own.",
+)
+@click.option("--no-tls", is_flag=True, help="Plain http, for a quick look; not what a real cluster is.")
+@click.option("--events", is_flag=True, help="One JSON event a line.")
+@with_output
+def up(
+    name: str | None,
+    members: int | None,
+    etcd: str | None,
+    directory: str | None,
+    port: int | None,
+    address: str,
+    timers: str,
+    no_tls: bool,
+    events: bool,
+    output: str,
+) -> None:
+    """Make a highly available TLS cluster on this machine, and prove it. Again: bring it back with its data."""
+    from etcdpilot.pilot import begin_local
+
+    wish = Wish(name_of(name, directory), members or 3, etcd, port, address, timers, not no_tls)
+    folder = Path(directory).absolute() if directory else (LOCAL_FOLDER / wish.name).absolute()
+    file = folder / "cluster.yaml"
+    if file.exists():
+        chosen = existing(file, wish, members)
+        whence = ""
+    else:
+        whence = begin_local(file, wish)
+        wanted, warnings = read(file)
+        chosen = Chosen(file, wanted, folder, warnings)
+    asyncio.run(bring_up(chosen, whence, output=output, events=events))
+
+
+@click.command()
+@click.argument("name", required=False)
+@with_file
+@with_output
+@click.option("--yes", is_flag=True, help="Do not ask. For local clusters nobody is asked anyway.")
+@click.option(
+    "--yes-i-mean", "meant", default=None, metavar="NAME", help="The name of the cluster on real hosts to stop."
+)
+def down(name: str | None, file: str | None, state: str | None, output: str, yes: bool, meant: str | None) -> None:
+    """Stop every member. Their data stays; `up` or `apply` brings them back."""
+    chosen = choose(str(LOCAL_FOLDER / name / "cluster.yaml") if name else file, state)
+    if chosen.wanted.kind is not HostKind.LOCAL:
+        require_name(chosen, meant)
+    asyncio.run(bring_down(chosen, output=output))
+
+
+def name_of(name: str | None, directory: str | None) -> str:
+    """The name given; else that of the only local cluster here; else the default."""
+    if name:
+        return name
+    if directory:
+        return Path(directory).absolute().name
+    if Path("cluster.yaml").exists() and not list(LOCAL_FOLDER.glob("*/cluster.yaml")):
+        wanted, _ = read(Path("cluster.yaml"))
+        if wanted.kind is not HostKind.LOCAL:
+            raise SpecError(
+                f"./cluster.yaml is the cluster {wanted.name} on real hosts, and up makes one on this machine.",
+                remedy="To build that one:\n    etcdpilot apply\nTo have one on this machine beside it, give it a name:\n"
+                f"    etcdpilot up {DEFAULT_NAME}",
+            )
+    found = sorted(LOCAL_FOLDER.glob("*/cluster.yaml"))
+    return found[0].parent.name if len(found) == 1 else DEFAULT_NAME
+
+
+def existing(file: Path, wish: Wish, members: int | None) -> Chosen:
+    wanted, warnings = read(file)
+    if members is not None and members != len(wanted.members):
+        raise SpecError(
+            f"{wanted.name} has {len(wanted.members)} members, and --members {members} was asked for.",
+            why=f"It stands in {file}, which is the truth about it.",
+            remedy=f"Give the new one another name:\n    etcdpilot up {wanted.name}-{members} --members {members}",
+        )
+    return Chosen(file, wanted, file.parent, warnings)
+
+
+async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) -> None:
+    from etcdpilot import pilot
+
+    machine = events or output == "json"
+    if whence and not machine:
+        click.echo(whence)
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        with pilot.at_work(site, "up"):
+            agreed = await pilot.plan(site)
+            for warning in agreed.warnings if not machine else ():
+                click.echo(f"! {warning}")
+            require_no_refusals(agreed)
+            if agreed.steps:
+                await show_steps(pilot.apply(site, agreed), events=events, quiet=output == "json" and not events)
+        found = await pilot.status(site)
+    if output == "json" and not events:
+        click.echo(document.dump(document.status_document(found)))
+    elif not events:
+        click.echo(human.status_text(found))
+        click.echo(what_next(chosen) if agreed.steps else f"Nothing to do: {chosen.wanted.name} is up and unchanged.")
+    if not found.healthy:
+        raise SystemExit(1)
+
+
+async def show_steps(steps, *, events: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
+    if quiet:
+        async for _ in steps:
+            pass
+    else:
+        await show(steps, events=events)
+
+
+def what_next(chosen: Chosen) -> str:
+    option = f" -f {chosen.file}" if chosen.file.absolute() != find_default() else ""
+    return "\n".join(
+        (
+            "",
+            "Try:",
+            f"    etcdpilot{option} ctl -- put hello world      the real etcdctl, with everything set",
+            f"    etcdpilot{option} health                      prove it again",
+            f'    eval "$(etcdpilot{option} env)"               for a bare etcdctl, or your own program',
+            f"    etcdpilot{option} down                        stop it; up brings it back with its data",
+        )
+    )
+
+
+def find_default() -> Path | None:
+    try:
+        return find_file().absolute()
+    except SpecError:
+        return None
+
+
+def require_name(chosen: Chosen, meant: str | None) -> None:
+    import sys
+
+    name = chosen.wanted.name
+    said = meant
+    if said is None and sys.stdin.isatty():
+        said = click.prompt(f"This stops {name} on {len(chosen.wanted.members)} real hosts. Type its name", default="")
+    if said != name:
+        raise Refused(
+            f"{name} was not stopped.",
+            why="Stopping a cluster on real hosts wants its name.",
+            remedy=f"Say it:\n    etcdpilot down --yes-i-mean {name}",
+        )
+
+
+async def bring_down(chosen: Chosen, *, output: str) -> None:
+    from etcdpilot import pilot
+
+    async with pilot.opened(chosen.wanted, chosen.state) as site:
+        with pilot.at_work(site, "down"):
+            agreed = await pilot.stop(site)
+            require_no_refusals(agreed)
+            if agreed.steps:
+                await show_steps(pilot.apply(site, agreed), events=False, quiet=output == "json")
+    stopped = bool(agreed.steps)
+    if output == "json":
+        click.echo(json.dumps({"cluster": chosen.wanted.name, "stopped": stopped}))
+    else:
+        click.echo("Its data stays; up brings it back." if stopped else f"{chosen.wanted.name} is not running.")

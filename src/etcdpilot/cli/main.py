@@ -1,0 +1,96 @@
+"""The command line. A verb's module is imported when the verb is used, so that `--help` costs nothing."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+from click.exceptions import Abort, ClickException, Exit
+from rich_click import RichGroup
+
+from etcdpilot.model.errors import EtcdpilotError
+
+# verb: (module below etcdpilot.cli, name of the command in it, one line of help). In the order of `--help`.
+VERBS: dict[str, tuple[str, str, str]] = {
+    "up": ("local", "up", "A proved three-member TLS cluster on this machine; again: bring it back."),
+    "down": ("local", "down", "Stop every member; the data stays."),
+    "plan": ("change", "plan", "Show what apply would do."),
+    "apply": ("change", "apply", "Make the cluster what its file says."),
+    "status": ("look", "status", "How every member does. Exit 1 when something is wrong."),
+    "health": ("look", "health", "Prove it: reads, a write, equal hashes. Exit 1 when a proof fails."),
+    "ctl": ("tools", "ctl", "Run the real etcdctl with endpoints and certificates set."),
+    "env": ("tools", "env", "Print the exports that make a bare etcdctl work."),
+    "schema": ("about", "schema", "Print the JSON schema of the cluster file, for editors."),
+    "version": ("about", "version", "Print the version."),
+}
+
+
+class LazyGroup(RichGroup):
+    """Commands by import path, with their short help known beforehand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, name, _ = VERBS[cmd_name]
+        command: click.Command = getattr(import_module(f"etcdpilot.cli.{module}"), name)
+        return command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Plain columns: rich's boxes would cost more than everything else together."""
+        formatter.write_text(HEADER)
+        formatter.write_paragraph()
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, text) for verb, (_, _, text) in VERBS.items()])
+        with formatter.section("Options"):
+            formatter.write_dl([record for option in self.params if (record := option.get_help_record(ctx))])
+        formatter.write_text("Each verb says more: etcdpilot VERB --help")
+        print(formatter.getvalue(), end="")
+
+
+HEADER = "etcdpilot [-f FILE] [-o human|json] VERB — build, prove and operate highly available etcd clusters"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
+@click.option("-f", "--file", default=None, envvar="ETCDPILOT_FILE", help="The cluster file.")
+@click.option(
+    "--state", default=None, envvar="ETCDPILOT_STATE", help="The state folder, when it is not beside the file."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["human", "json"]),
+    default=None,
+    envvar="ETCDPILOT_OUTPUT",
+    help="How to speak.",
+)
+@click.pass_context
+def main(ctx: click.Context, file: str | None, state: str | None, output: str | None) -> None:
+    """Build, prove and operate highly available etcd clusters."""
+    ctx.obj = {"file": file, "state": state, "output": output}
+
+
+def run() -> None:
+    """The entry point: every error ends in one clear message and its exit code, never in a traceback."""
+    try:
+        code = main(standalone_mode=False)
+    except Exit as ended:
+        code = ended.exit_code
+    except (KeyboardInterrupt, Abort):
+        print("\nStopped. Run the same again: it goes on where it stopped.", file=sys.stderr)
+        code = 130
+    except ClickException as wrong:
+        wrong.show()
+        code = 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 141
+    except EtcdpilotError as error:
+        from etcdpilot.cli.views.errors import show
+
+        show(error)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

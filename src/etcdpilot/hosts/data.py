@@ -1,0 +1,30 @@
+"""What a data directory holds, read from the names of its files alone.
+
+WAL files are named `<sequence>-<index of their first entry>.wal` and snapshots `<term>-<index>.snap`, both in hex.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from etcdpilot.model.observation import DataSeen
+
+INDEXED = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.(?:wal|snap)")
+
+
+def look_at_data(path: Path) -> DataSeen:
+    """`path` is the member's data directory; PermissionError when it may not be read."""
+    if not path.is_dir():
+        return DataSeen(path.exists(), False, path.exists(), 0)
+    wal = [entry.name for entry in (path / "member" / "wal").glob("*.wal")]
+    snapshots = [entry.name for entry in (path / "member" / "snap").glob("*.snap")]
+    strangers = [entry.name for entry in path.iterdir() if entry.name not in ("member", "lost+found", "proxy")]
+    return data_seen(True, [*wal, *snapshots], bool(wal), strangers)
+
+
+def data_seen(exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str]) -> DataSeen:
+    """The same judgement for a listing that came from another machine."""
+    found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]
+    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0))

@@ -1,0 +1,97 @@
+"""Asks the members themselves: who is in the list, what each says of itself, and whether it answers a true read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from etcdpilot.etcd.door import Door
+from etcdpilot.model.answers import Alarm, MemberEntry, MemberStatus
+from etcdpilot.model.cluster import Roster, RosterEntry
+from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.knowledge import Known, Unknown
+from etcdpilot.model.membership import Membership, MemberState
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import EtcdSeen
+
+ANSWER_SECONDS = 0.8
+SILENT = Unknown("it does not accept connections")
+
+
+async def ask(door: Door) -> EtcdSeen:
+    """Everything etcd itself can say, within a second even when members are dead."""
+    listening = await door.listening()
+    if not listening:
+        return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
+    members, raised, statuses = await asyncio.gather(member_list(door), alarms(door), all_statuses(door, listening))
+    return EtcdSeen(members, statuses, raised)
+
+
+async def all_statuses(door: Door, listening: frozenset[str]) -> tuple[tuple[str, Known[MemberStatus] | Unknown], ...]:
+    async def of(name: str) -> Known[MemberStatus] | Unknown:
+        return await status(door, name) if name in listening else SILENT
+
+    found = await asyncio.gather(*(of(name) for name in door.endpoints))
+    return tuple(zip(door.endpoints, found, strict=True))
+
+
+async def member_list(door: Door) -> Known[tuple[MemberEntry, ...]] | Unknown:
+    """The list as a quorum has it; where there is none, as the first member that answers remembers it."""
+    why = ""
+    for linearizable in (True, False):
+        try:
+            answer = await door.client().cluster.list(linearizable=linearizable, timeout=ANSWER_SECONDS)
+            return Known(answer.members)
+        except ClusterFailed as error:
+            why = error.why or error.what
+    return Unknown(why)
+
+
+async def alarms(door: Door) -> tuple[Alarm, ...]:
+    try:
+        return await door.client().maintenance.alarms(timeout=ANSWER_SECONDS)
+    except ClusterFailed:
+        return ()
+
+
+async def status(door: Door, name: str) -> Known[MemberStatus] | Unknown:
+    """What a member says of itself, if it also answers a linearizable read; a learner need not."""
+    pinned = door.client().at(door.endpoints[name])
+    try:
+        said, read = await asyncio.gather(
+            pinned.maintenance.status(timeout=ANSWER_SECONDS),
+            pinned.kv.get("etcdpilot", timeout=ANSWER_SECONDS),
+            return_exceptions=True,
+        )
+        if isinstance(said, BaseException):
+            raise said
+        if isinstance(read, BaseException) and not said.is_learner:
+            raise read
+        return Known(said)
+    except ClusterFailed as error:
+        return Unknown(error.why or error.what)
+
+
+def membership(roster: Roster, seen: EtcdSeen, memory: Memory) -> Membership:
+    """Who is in the cluster, by the names of the file. When nobody can say, as the state folder remembers it."""
+    if not isinstance(seen.members, Known):
+        remembered = dict(memory.member_ids) if memory.formed else {}
+        return Membership.from_states(dict.fromkeys(remembered, MemberState.DOWN))
+    return Membership.from_states(
+        {name_of(entry, roster.entries): state_of(entry, roster.entries, seen) for entry in seen.members.value}
+    )
+
+
+def name_of(entry: MemberEntry, members: Iterable[RosterEntry]) -> str:
+    """A member that never started has no name yet; its peer URL says who it will be."""
+    for member in members:
+        if set(entry.peer_urls) & set(member.peer_urls):
+            return member.name
+    return entry.name or f"{entry.id:x}"
+
+
+def state_of(entry: MemberEntry, members: Iterable[RosterEntry], seen: EtcdSeen) -> MemberState:
+    answers = isinstance(seen.status(name_of(entry, members)), Known)
+    if entry.is_learner:
+        return MemberState.LEARNING if answers else MemberState.ADDED
+    return MemberState.VOTING if answers else MemberState.DOWN

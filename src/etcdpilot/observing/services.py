@@ -1,0 +1,26 @@
+"""Looks at services: whether they run, and when they do not, what they said last and what that means."""
+
+from __future__ import annotations
+
+from etcdpilot.hosts.fleet import Fleet
+from etcdpilot.hosts.port import Answer, Question
+from etcdpilot.model.cluster import MemberSpec
+from etcdpilot.observing.causes import cause_in
+
+
+async def look_at_service(member: MemberSpec, fleet: Fleet) -> Answer:
+    """A small look: no files, no ports."""
+    host = await fleet.host(member.name)
+    return await host.look(Question(member.service.unit, f"{member.paths.bin}/etcd", member.paths.data, (), (), ()))
+
+
+async def why_not_running(member: MemberSpec, fleet: Fleet) -> str:
+    """Why a member does not run, from its own last words; empty while it runs and has said nothing telling."""
+    answer = await look_at_service(member, fleet)
+    cause = cause_in(answer.service.log_tail)
+    if answer.process is not None:
+        return ""
+    if cause:
+        return cause
+    last = answer.service.log_tail[-1] if answer.service.log_tail else "it wrote nothing"
+    return f"etcd does not run ({answer.service.result or answer.service.active}); its last words: {last}"

@@ -1,0 +1,94 @@
+"""Walk a plan on paper, and refuse it where quorum would be lost or is missing.
+
+The predicates are numbered as the promises are in docs/guide/promises.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from etcdpilot.model.membership import Membership, MemberState, Quorum
+from etcdpilot.model.plans import Fenced, Refusal
+from etcdpilot.model.steps import (
+    AddLearner,
+    PromoteLearner,
+    RemoveMember,
+    RestartMember,
+    Step,
+    StopMembers,
+    UpdateMember,
+    after,
+    during,
+)
+
+# Steps that etcd itself must commit: without a quorum they only hang.
+COMMITTED = (AddLearner, PromoteLearner, RemoveMember, UpdateMember)
+
+
+def fenced(steps: Iterable[Step], start: Membership) -> Iterator[Fenced]:
+    """Each step with the membership it relies on and the one it leaves."""
+    now = start
+    for step in steps:
+        then = after(step, now)
+        yield Fenced(step, relies_on=now, leaves=then)
+        now = then
+
+
+def refusals(steps: Iterable[Fenced]) -> Iterator[Refusal]:
+    """The first broken promise of each step that breaks one."""
+    for each in steps:
+        broken = broken_promise(each)
+        if broken is not None:
+            yield broken
+
+
+def broken_promise(each: Fenced) -> Refusal | None:
+    before = each.relies_on.quorum
+    meanwhile, then = during(each.step, each.relies_on).quorum, each.leaves.quorum
+    if isinstance(each.step, StopMembers):
+        return None  # only asked for aloud, by the verbs whose purpose it is
+    if isinstance(each.step, COMMITTED) and not before.holds:
+        return Refusal(
+            f"{sentence(each.step)} is impossible now.",
+            f"Nobody can commit it: {short_of(before)}.",
+            "Bring a voter back first. What each one says:\n    etcdpilot status",
+            "I2",
+        )
+    if isinstance(each.step, PromoteLearner) and each.relies_on.state_of(each.step.member) is not MemberState.LEARNING:
+        return Refusal(
+            f"{sentence(each.step)} would count a vote that nobody can cast.",
+            f"{each.step.member} is {each.relies_on.state_of(each.step.member).value}, not a running learner.",
+            "Start it, or remove it from the cluster file, and run again.",
+            "I5",
+        )
+    if before.holds and not (meanwhile.holds and then.holds) and not thin(each):
+        worst = meanwhile if not meanwhile.holds else then
+        return Refusal(
+            f"{sentence(each.step)} would lose quorum.",
+            f"Meanwhile {short_of(worst)}.",
+            "Bring the members that are down back first. What each one says:\n    etcdpilot status",
+            "I2",
+        )
+    if len(each.leaves.learners) > 1:
+        return Refusal(
+            f"{sentence(each.step)} would make a second learner.",
+            "etcd takes one learner at a time.",
+            "Let the first one be promoted, or remove it.",
+            "I6",
+        )
+    return None
+
+
+def thin(each: Fenced) -> bool:
+    """A restart in a cluster of one or two that are all well: it cannot be had without a pause."""
+    quorum = each.relies_on.quorum
+    return isinstance(each.step, RestartMember) and quorum.voters <= 2 and quorum.answering == quorum.voters
+
+
+def short_of(quorum: Quorum) -> str:
+    return f"{quorum.answering} of {quorum.voters} voters answer, {quorum.needed} are needed"
+
+
+def sentence(step: Step) -> str:
+    text = str(step)
+    return text[0].upper() + text[1:]

@@ -1,0 +1,110 @@
+"""Which services must be started, enabled, or restarted, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec
+from etcdpilot.model.files import AuthorityBundle, FileSpec, Text
+from etcdpilot.model.knowledge import Known
+from etcdpilot.model.membership import MemberState
+from etcdpilot.model.observation import HostSeen, Seen
+from etcdpilot.model.steps import EnableServices, MoveLeader, RestartMember, StartMembers, Step, WriteFiles, listed
+from etcdpilot.rendering.options import InitialCluster, member_options
+from etcdpilot.rendering.running import options_that_differ, running_options
+
+
+def start_steps(wanted: ClusterSpec, seen: Seen) -> Iterator[StartMembers]:
+    """Everybody who does not answer, together: no member of a stopped cluster gets ready alone.
+
+    One that runs and does not answer is among them: asking again starts nothing twice, and the gate waits for it.
+    """
+    silent = tuple(member.name for member in wanted.members if is_silent(member, seen))
+    if silent:
+        yield StartMembers(silent)
+
+
+def is_silent(member: MemberSpec, seen: Seen) -> bool:
+    return member.name in seen.reachable and seen.membership.state_of(member.name) is MemberState.DOWN
+
+
+def enable_steps(wanted: ClusterSpec, seen: Seen) -> Iterator[EnableServices]:
+    if wanted.kind is HostKind.LOCAL:
+        return
+    disabled = tuple(name for name, host in seen.reachable.items() if not host.service.enabled)
+    if disabled:
+        yield EnableServices(disabled)
+
+
+def rolling_steps(
+    wanted: ClusterSpec,
+    seen: Seen,
+    changes: dict[str, tuple[FileSpec, ...]],
+    reasons: dict[str, str],
+) -> Iterator[Step]:
+    """One member at a time, its files and then its restart; the leader last, and asked to hand over first."""
+    leader = leader_of(seen)
+    order = sorted(reasons, key=lambda name: (name == leader, name))
+    for name in order:
+        if files := changes.get(name):
+            yield WriteFiles(((name, files),), because=reasons[name])
+        successor = next((each for each in voters_that_answer(seen) if each != name), None)
+        if name == leader and successor is not None:
+            yield MoveLeader(name, successor)
+        yield RestartMember(name, because=reasons[name])
+
+
+def leader_of(seen: Seen) -> str | None:
+    for name, status in seen.etcd.statuses:
+        if isinstance(status, Known) and status.value.leader == status.value.member_id:
+            return name
+    return None
+
+
+def voters_that_answer(seen: Seen) -> list[str]:
+    return [name for name, state in seen.membership.states if state is MemberState.VOTING]
+
+
+def reason_to_restart(
+    wanted: ClusterSpec,
+    member: MemberSpec,
+    host: HostSeen,
+    changed: tuple[FileSpec, ...],
+    initial: InitialCluster,
+) -> str:
+    """Why a running member must be restarted, in words; empty when it need not be.
+
+    What it runs with counts, not what its files say: a file changed by hand and put back needs no restart, and a
+    member that was never restarted after its files were written does. `initial-*` and `discovery*` do not count.
+    """
+    if host.process is None:
+        return ""
+    # With no version named, the running binary is its own.
+    version = wanted.version
+    if version is not None and isinstance(host.binary, Known) and host.binary.value != version:
+        return f"it runs etcd {host.binary.value} and {version} is wanted"
+    options = member_options(wanted, member, initial)
+    differing = options_that_differ(options, running_options(host.process), version)
+    if differing:
+        return f"it runs with another {listed(differing)}"
+    if bundles := tuple(file for file in changed if isinstance(file.content, AuthorityBundle)):
+        return f"etcd reads {bundles[0].path} only when it starts"
+    if units := [file for file in changed if is_unit(file) and host.file(file.path) and not only_initial(file, host)]:
+        return f"{units[0].path.rsplit('/', 1)[-1]} changed"
+    return ""
+
+
+def is_unit(file: FileSpec) -> bool:
+    return file.path.endswith(".service")
+
+
+def only_initial(file: FileSpec, host: HostSeen) -> bool:
+    """Whether two versions of a unit differ in nothing but what is read at a first start."""
+    there = host.file(file.path)
+    if there is None or not isinstance(file.content, Text):
+        return False
+    return without_initial(there.text) == without_initial(file.content.text)
+
+
+def without_initial(unit: str) -> list[str]:
+    return [line for line in unit.splitlines() if "--initial-" not in line and "--discovery" not in line]
