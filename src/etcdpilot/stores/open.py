@@ -21,7 +21,7 @@ IN_QUERY = ("endpoint", "region")  # what is no secret may stand in the URL
 def open_store(url: str, options: Mapping[str, str] | None = None, *, relative_to: Path | None = None) -> SnapshotStore:
     """The place; nothing is asked of it yet. SpecError when the URL or an option is wrong.
 
-    Options of an object store: `endpoint`, `region`, `access-key-id`, `secret-access-key`, `session-token`, `ca-file`,
+    Options of an object store: `endpoint`, `region`, `ca-file`, `access-key-id`, `secret-access-key`, `session-token`
     and `credentials-file`, a file of the AWS tools' form (`[default]`, `aws_access_key_id`, …) that others may not read.
     """
     parts = urlsplit(url)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from etcdpilot.model.answers import KeyValue
 from etcdpilot.model.snapshot_contents import ChangeKind, KeyChange, KeyState, TableDifference
 from etcdpilot.stores.snapshot.bbolt import BoltFile
 from etcdpilot.stores.snapshot.mvcc import live_keys
-from etcdpilot.stores.snapshot.records import KeyValue
 from etcdpilot.stores.snapshot.tables import read_tables
 
 # A value is remembered by Python's own 64-bit hash, which is keyed afresh in every process: good enough to tell two

