@@ -162,17 +162,17 @@ def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -
 
     binary, ports = find_binary(wish), find_ports(wish)
     members = [
-        LocalMember(f"etcd-{place}", wish.address, ports[2 * place], ports[2 * place + 1])
+        LocalMember(f"etcd-{place}", ports[2 * place], ports[2 * place + 1], wish.address)
         for place in range(wish.members)
     ]
     text = local_file(
         wish.name,
         members,
         version=str(binary.version),
-        etcd_directory=str(binary.directory),
+        etcd_dir=str(binary.directory),
         timers=wish.timers,
         tls=wish.tls,
-        options=options or {},
+        options=options,
     )
     begin(file, text)
     return f"etcd {binary.version}, {binary.whence}"

@@ -21,5 +21,5 @@ async def install_on(name: str, version: str, world: RealWorld) -> None:
     member = world.wanted.member(name)
     host = await world.fleet.host(name)
     architecture = await host.architecture()
-    directory = await provide(world.wanted.source, version, architecture, world.state.root)
+    directory = await provide(world.wanted.source, version, architecture)
     await host.install(Binaries(version, str(directory), member.paths.library, member.paths.bin))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click import get_current_context
 
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.errors import SpecError
@@ -36,7 +37,7 @@ def with_output(command: Command) -> Command:
     )
     @functools.wraps(command)
     def wrapped(own_output: str | None, **arguments: Any) -> Any:
-        ctx = click.get_current_context()
+        ctx = get_current_context()
         return ctx.invoke(command, output=own_output or ctx.obj["output"] or "human", **arguments)
 
     return wrapped
@@ -49,7 +50,7 @@ def with_file(command: Command) -> Command:
     @click.option("--state", "own_state", default=None, help="The state folder.")
     @functools.wraps(command)
     def wrapped(own_file: str | None, own_state: str | None, **arguments: Any) -> Any:
-        ctx = click.get_current_context()
+        ctx = get_current_context()
         file, state = own_file or ctx.obj["file"], own_state or ctx.obj["state"]
         return ctx.invoke(command, file=file, state=state, **arguments)
 

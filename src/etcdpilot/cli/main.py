@@ -7,7 +7,6 @@ from importlib import import_module
 
 import click
 from click.exceptions import Abort, ClickException, Exit
-from rich_click import RichGroup
 
 from etcdpilot.model.errors import EtcdpilotError
 
@@ -26,7 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class LazyGroup(RichGroup):
+class LazyGroup(click.Group):
     """Commands by import path, with their short help known beforehand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,13 +41,12 @@ class LazyGroup(RichGroup):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Plain columns: rich's boxes would cost more than everything else together."""
         formatter.write_text(HEADER)
-        formatter.write_paragraph()
         with formatter.section("Verbs"):
             formatter.write_dl([(verb, text) for verb, (_, _, text) in VERBS.items()])
         with formatter.section("Options"):
             formatter.write_dl([record for option in self.params if (record := option.get_help_record(ctx))])
+        formatter.write_paragraph()
         formatter.write_text("Each verb says more: etcdpilot VERB --help")
-        print(formatter.getvalue(), end="")
 
 
 HEADER = "etcdpilot [-f FILE] [-o human|json] VERB — build, prove and operate highly available etcd clusters"

@@ -1,1 +1,1 @@
-"""Words files: units, env files and flags, etcd's options, records, templates. Pure: values in, text out."""
+"""Words files: units, env files and flags, records, templates. Pure: values in, text out."""
