@@ -186,8 +186,14 @@ def test_an_expired_authority_is_critical_for_its_leaves():
 
 
 def test_a_leaf_with_the_subject_of_its_authority_names_who_refuses_it():
-    (finding,) = judge(replace(LEAF, subject=AUTHORITY.subject), replace(SERVER, chain=None), NOW)
+    twin = replace(LEAF, subject=AUTHORITY.subject, authority_key_id=None)
+    (finding,) = judge(twin, replace(SERVER, chain=None), NOW)
     assert finding.rule == "TLS-014" and "OpenSSL" in finding.why and "Python" in finding.why
+    assert finding.severity is Severity.WARNING
+
+
+def test_key_identifiers_tell_a_leaf_from_its_authority_of_the_same_subject():
+    assert rules(replace(LEAF, subject=AUTHORITY.subject), SERVER) == [("TLS-014", Severity.INFO)]
 
 
 @pytest.mark.parametrize(

@@ -202,15 +202,20 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
 
 def subject(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
     """A leaf of its authority's own subject."""
-    if leaf.is_self_issued and not leaf.is_ca:
-        yield Finding(
-            "TLS-014",
-            Severity.WARNING,
-            use.where,
-            f"has the subject of its authority: {name_text(leaf.subject)}",
-            "OpenSSL, curl and Python take it for a self-signed certificate and refuse it; Go, and so etcd, does not.",
-            "Give the authority or the certificate another common name, and issue it again.",
-        )
+    if not leaf.is_self_issued or leaf.is_ca:
+        return
+    # OpenSSL 3.0: refused as self-signed (error 18) without the identifier, accepted with one that is not its own.
+    told_apart = leaf.authority_key_id is not None and leaf.authority_key_id != leaf.subject_key_id
+    yield Finding(
+        "TLS-014",
+        Severity.INFO if told_apart else Severity.WARNING,
+        use.where,
+        f"has the subject of its authority: {name_text(leaf.subject)}",
+        "Only its key identifiers tell it from a self-signed certificate."
+        if told_apart
+        else "OpenSSL, curl and Python take it for a self-signed certificate and refuse it; Go, and so etcd, does not.",
+        "Give the authority or the certificate another common name, and issue it again.",
+    )
 
 
 def key_pair(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:

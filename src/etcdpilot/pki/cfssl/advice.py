@@ -22,8 +22,9 @@ def advise_on_leaf(leaf: x509.Certificate, signer: Signer) -> tuple[str, ...]:
         )
     if leaf.subject == issuer.subject:
         warnings.append(
-            f"the certificate has the subject of its CA ({subject}): OpenSSL, curl and Python take it for a "
-            "self-signed one and refuse it; Go does not. Give one of the two another CN"
+            f"the certificate has the subject of its CA ({subject}). Go accepts it, and OpenSSL, curl and Python do "
+            "because of its key identifiers; made by cfssl itself, which leaves one out, those three refuse it as "
+            "self-signed. Give one of the two another CN"
         )
     return (*warnings, *_warn_of_issuer(issuer), *_warn_of_names(leaf, signer.profile))
 

@@ -60,7 +60,7 @@ def _document(path: list[x509.Certificate], key: str) -> dict[str, Any]:
         "expires": go_time(ends),
         "hostnames": list(dict.fromkeys(filter(None, (leaf.common_name, *leaf.dns_names, *leaf.ip_addresses)))),
         "issuer": _slashes(leaf.issuer),
-        "key": key,
+        "key": key.strip(),
         "key_size": leaf.key_size,
         "key_type": f"{leaf.key_size}-bit {leaf.key_algorithm.upper()}",
         "root": _text(path[-1]),
