@@ -81,6 +81,7 @@ class DirectoryStore:
     def _put_file(self, name: str, path: Path) -> None:
         if path.parent == self.root / DRAFTS:
             with self._failures(f"flush {name}"):
+                path.chmod(0o600)
                 _flush_file(path)
             self._take_name(name, path)
             path.unlink()

@@ -7,15 +7,16 @@ once write the same bytes, and the manifest, put last and conditionally, says wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.errors import EtcdpilotError, SpecError
 from etcdpilot.stores.port import CHUNK, AlreadyThere, Entry, NotThere, Place, StoreFailed, require_name
+from etcdpilot.stores.s3_errors import S3Trouble, judge
 
 # 10,000 parts at most: with parts of 8 MiB a file may have 80 GiB. Four parts at once hold 32 MiB in memory.
 PART_BYTES = 8 << 20
@@ -55,11 +56,11 @@ class ObjectStore:
         return None
 
     async def put(self, name: str, content: bytes) -> None:
-        with self._failures(f"write {require_name(name)}"):
+        async with self._failures(f"write {require_name(name)}"):
             await self._obstore.put_async(self._store, name, content, mode="create")
 
     async def put_file(self, name: str, path: Path) -> None:
-        with self._failures(f"write {require_name(name)}"):
+        async with self._failures(f"write {require_name(name)}"):
             if await self._is_there(name):
                 raise AlreadyThere(f"{name} is already in {self.url}.", why="A backup is never written over.")
             await self._obstore.put_async(
@@ -67,11 +68,11 @@ class ObjectStore:
             )
 
     async def replace(self, name: str, content: bytes) -> None:
-        with self._failures(f"write {require_name(name)}"):
+        async with self._failures(f"write {require_name(name)}"):
             await self._obstore.put_async(self._store, name, content)
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
-        with self._failures(f"read {require_name(name)}"):
+        async with self._failures(f"read {require_name(name)}"):
             answer = await self._obstore.get_async(self._store, name)
             left = int(answer.meta["size"])
             async for chunk in answer.stream(min_chunk_size=CHUNK):
@@ -83,20 +84,19 @@ class ObjectStore:
     async def list(self, prefix: str = "") -> tuple[Entry, ...]:
         folder = prefix.rpartition("/")[0]
         found: list[Entry] = []
-        with self._failures("list it"):
+        async with self._failures("list what is"):
             async for batch in self._obstore.list(self._store, folder or None):
                 found += [Entry(entry["path"], entry["size"]) for entry in batch]
         return tuple(sorted((each for each in found if each.name.startswith(prefix)), key=lambda each: each.name))
 
     async def delete(self, name: str) -> None:
-        with self._failures(f"delete {require_name(name)}"):
+        async with self._failures(f"delete {require_name(name)}"):
             await self._obstore.head_async(self._store, name)  # S3 itself says nothing about a missing one
             await self._obstore.delete_async(self._store, name)
 
     async def describe(self) -> Place:
-        with self._failures("look at it"):
-            async for _ in self._obstore.list(self._store, chunk_size=1):
-                break
+        async with self._failures("list what is"):
+            await self._look()
         return Place(self.url, "object store")
 
     async def _is_there(self, name: str) -> bool:
@@ -118,31 +118,44 @@ class ObjectStore:
         except (self._obstore.exceptions.BaseError, OSError, ValueError) as error:
             raise SpecError(f"The object store {self.url} cannot be used.", why=_first_line(error)) from None
 
-    @contextmanager
-    def _failures(self, doing: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def _failures(self, doing: str) -> AsyncIterator[None]:
         """Says an error of obstore as what it means here."""
-        errors = self._obstore.exceptions
-        what = f"Could not {doing} in {self.url}." if doing != "look at it" else f"Could not look at {self.url}."
         try:
             yield
-        except errors.AlreadyExistsError:
-            raise AlreadyThere(what, why="That name is taken, and a backup is never written over.") from None
-        except (errors.PermissionDeniedError, errors.UnauthenticatedError) as error:
-            raise StoreFailed(
-                self.url, what, why=f"The store refuses it: {_cause(error)}", remedy=CREDENTIALS
-            ) from None
-        except FileNotFoundError as error:
-            raise self._missing(what, error) from None
-        except errors.BaseError as error:
-            raise StoreFailed(self.url, what, why=_cause(error), remedy=REACHABLE) from None
-        except OSError as error:
-            raise StoreFailed(self.url, what, why=str(error)) from None
+        except (self._obstore.exceptions.BaseError, OSError) as error:
+            trouble, reason = judge(error)
+            if trouble is S3Trouble.REFUSED and await self._has_no_bucket():
+                trouble = S3Trouble.NO_BUCKET
+            raise self._failure(f"Could not {doing} in {self.url}.", trouble, reason) from None
 
-    def _missing(self, what: str, error: Exception) -> NotThere:
-        if "NoSuchBucket" in str(error):
-            remedy = f"Create the bucket {self.bucket}, or correct its name: buckets are never made by etcdpilot."
-            return NotThere(self.url, what, why=f"There is no bucket {self.bucket}.", remedy=remedy)
-        return NotThere(self.url, what, why="There is no file of that name.")
+    async def _has_no_bucket(self) -> bool:
+        """Some servers refuse a write to a bucket that they do not have, as if it were a matter of rights."""
+        try:
+            await self._look()
+        except self._obstore.exceptions.BaseError as error:
+            return judge(error)[0] is S3Trouble.NO_BUCKET
+        return False
+
+    async def _look(self) -> None:
+        async for _ in self._obstore.list(self._store, chunk_size=1):
+            break
+
+    def _failure(self, what: str, trouble: S3Trouble, reason: str) -> EtcdpilotError:
+        match trouble:
+            case S3Trouble.TAKEN:
+                return AlreadyThere(what, why="That name is taken, and a backup is never written over.")
+            case S3Trouble.REFUSED:
+                return StoreFailed(self.url, what, why=f"The store refuses it: {reason}", remedy=CREDENTIALS)
+            case S3Trouble.NO_BUCKET:
+                remedy = f"Make the bucket {self.bucket}, or correct its name: etcdpilot makes no buckets."
+                return NotThere(self.url, what, why=f"There is no bucket {self.bucket}.", remedy=remedy)
+            case S3Trouble.NOT_THERE:
+                return NotThere(self.url, what, why="There is no file of that name.")
+            case S3Trouble.UNREACHABLE | S3Trouble.OTHER:
+                return StoreFailed(self.url, what, why=reason, remedy=REACHABLE)
+            case _:
+                assert_never(trouble)
 
 
 CREDENTIALS = "Check the access key, the secret, and that they may read, write and list this bucket."
@@ -180,15 +193,6 @@ def _obstore() -> Any:
             remedy="Install it with:\n    pip install 'etcdpilot[s3]'",
         ) from None
     return obstore
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason of obstore's long text: what S3 said, or what the network did."""
-    text = str(error)
-    for start, end in (("<Message>", "</Message>"), ("source: ", "\n")):
-        if start in text:
-            return text.partition(start)[2].partition(end)[0].strip()
-    return _first_line(error)
 
 
 def _first_line(error: Exception) -> str:
