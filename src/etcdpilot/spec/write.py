@@ -62,8 +62,8 @@ def init_file(
     _refuse(wrong)
     return _INIT.format(
         schema=SCHEMA_LINE,
-        name=_scalar(name),
-        version=_scalar(fields.version(version)),
+        name=plain_or_quoted(name),
+        version=plain_or_quoted(fields.version(version)),
         source=_source(etcd_dir),
         ssh=_ssh(user, identity, accept_new),
         members="\n".join(_member(member) for member in members),
@@ -94,11 +94,14 @@ def local_file(
         wrong.append("--members must be at least 1")
     _refuse(wrong)
     etcd = {"version": version, "timers": timers} if version else {"timers": timers}
-    lines = ["# Written by `etcdpilot up`; `etcdpilot down` stops what it describes.", f"name: {_scalar(name)}"]
-    lines += ["etcd:", *(f"  {key}: {_scalar(value)}" for key, value in etcd.items())]
-    lines += [f"  source: {{directory: {_scalar(etcd_dir)}}}"] if etcd_dir else []
+    lines = ["# Written by `etcdpilot up`; `etcdpilot down` stops what it describes.", f"name: {plain_or_quoted(name)}"]
+    lines += ["etcd:", *(f"  {key}: {plain_or_quoted(value)}" for key, value in etcd.items())]
+    lines += [f"  source: {{directory: {plain_or_quoted(etcd_dir)}}}"] if etcd_dir else []
     if options:
-        lines += ["  options:", *(f"    {_scalar(key)}: {_scalar(value)}" for key, value in options.items())]
+        lines += [
+            "  options:",
+            *(f"    {plain_or_quoted(key)}: {plain_or_quoted(value)}" for key, value in options.items()),
+        ]
     lines += ["hosts: {kind: local}"] + ([] if tls else ["tls: {mode: off}"])
     return "\n".join([*lines, "members:", *(_local_member(member) for member in members)]) + "\n"
 
@@ -171,7 +174,7 @@ def _refuse(wrong: list[str]) -> None:
 
 def _source(etcd_dir: str) -> str:
     if etcd_dir:
-        return f"    directory: {_scalar(etcd_dir)}        # holds etcd, etcdctl and etcdutl"
+        return f"    directory: {plain_or_quoted(etcd_dir)}        # holds etcd, etcdctl and etcdutl"
     return (
         f"    archive: {RELEASES}\n"
         "    # `published` trusts the SHA256SUMS beside the archive; the digest itself, written here, trusts nobody.\n"
@@ -181,26 +184,26 @@ def _source(etcd_dir: str) -> str:
 
 def _ssh(user: str, identity: str, accept_new: bool) -> str:
     keys = {"user": user, "identity": identity}
-    said = [f"{key}: {_scalar(value)}" for key, value in keys.items() if value]
+    said = [f"{key}: {plain_or_quoted(value)}" for key, value in keys.items() if value]
     said.append(f"host-keys: {'accept-new' if accept_new else 'strict'}")
     note = "unknown host keys are enrolled" if accept_new else "host keys must stand in known_hosts; or accept-new"
     return f"  ssh: {{{', '.join(said)}}}       # {note}; ~/.ssh/config is honoured"
 
 
 def _member(member: HostArgument) -> str:
-    ssh = {"user": _scalar(member.user) if member.user else "", "port": str(member.port) if member.port else ""}
+    ssh = {"user": plain_or_quoted(member.user) if member.user else "", "port": str(member.port) if member.port else ""}
     said = ", ".join(f"{key}: {value}" for key, value in ssh.items() if value)
     own = f", ssh: {{{said}}}" if said else ""
-    return f"  - {{name: {_scalar(member.name)}, host: {_scalar(member.host)}{own}}}"
+    return f"  - {{name: {plain_or_quoted(member.name)}, host: {plain_or_quoted(member.host)}{own}}}"
 
 
 def _local_member(member: LocalMember) -> str:
-    address = "" if member.address == "127.0.0.1" else f"address: {_scalar(member.address)}, "
+    address = "" if member.address == "127.0.0.1" else f"address: {plain_or_quoted(member.address)}, "
     ports = f"client-port: {member.client_port}, peer-port: {member.peer_port}"
-    return f"  - {{name: {_scalar(member.name)}, {address}{ports}}}"
+    return f"  - {{name: {plain_or_quoted(member.name)}, {address}{ports}}}"
 
 
-def _scalar(text: str) -> str:
+def plain_or_quoted(text: str) -> str:
     """A text as it can stand anywhere in YAML, quoted where another reader would take it for something else."""
     plain = PLAIN.fullmatch(text) and text.lower() not in _WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
