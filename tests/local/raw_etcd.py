@@ -10,7 +10,6 @@ of the test, ended by process id, and told by the kernel to die with it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import datetime
 import ipaddress
 import os
@@ -28,8 +27,6 @@ import trustme
 
 TIMERS = ("--heartbeat-interval", "20", "--election-timeout", "200")
 UP_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)  # loaded before any fork: the child between fork and exec must not take a lock
 
 
 @dataclass(frozen=True)
@@ -165,13 +162,12 @@ class RawMember:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ETCD")}
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self.binaries.etcd), *self._flags(initial_cluster, state), *self.extra, *more],
+                [*_dying_with_us(), str(self.binaries.etcd), *self._flags(initial_cluster, state), *self.extra, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
     def _flags(self, initial_cluster: str, state: str) -> Iterable[str]:
@@ -279,8 +275,11 @@ class RawCluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _die_with_parent() -> None:
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _dying_with_us() -> tuple[str, ...]:
+    """A wrapper that has the kernel end the process with its parent. (Not `preexec_fn`: Python code between fork and
+    exec has been seen to crash in a process whose gRPC threads were busy.)
+    """
+    return ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
 
 def expired_certificate(pki: Pki, name: str) -> tuple[bytes, bytes]:

@@ -54,11 +54,12 @@ NOT_PROPOSED = (
     "etcdserver: not capable",
     "etcdserver: rpc not supported for learner",
 )
+# Streams say `auth: …` where single calls say `etcdserver: …`.
 STALE_TOKEN = (
-    "etcdserver: invalid auth token",
-    "etcdserver: revision of auth store is old",
-    "auth: revision in header is old",
-    "etcdserver: user name is empty",
+    "invalid auth token",
+    "revision of auth store is old",
+    "revision in header is old",
+    "user name is empty",
 )
 SETTLING = (
     "etcdserver: unhealthy cluster",
@@ -67,13 +68,7 @@ SETTLING = (
     "etcdserver: too many requests",
     "cluster version not found during downgrade",
 )
-DENIED = (
-    "permission denied",
-    "authentication failed",
-    "etcdserver: invalid auth token",
-    "etcdserver: user name is empty",
-    "etcdserver: revision of auth store is old",
-)
+DENIED = ("permission denied", "authentication failed", *STALE_TOKEN)
 # Codes that only a server that has understood the request gives. (UNKNOWN, INTERNAL, CANCELLED, UNAVAILABLE and
 # DEADLINE_EXCEEDED also come from the transport, or from a proposal that was already on its way.)
 ANSWERED = frozenset(
@@ -98,7 +93,7 @@ def judge(failure: Failure) -> Verdict:
         return Verdict.NOT_DONE
     if _says(failure, STALE_TOKEN):
         return Verdict.LOG_IN
-    if failure.code in ANSWERED or _says(failure, SETTLING):
+    if failure.code in ANSWERED or _says(failure, SETTLING + DENIED):
         return Verdict.REJECTED
     return Verdict.UNKNOWN
 
