@@ -345,7 +345,10 @@ class Printer:
         address = 0 if nil else _ADDRESS
         match verb:
             case "v" if self.flags.sharp_v:
-                self.write(f"({value.type.text})({f'{address:#x}' if address else 'nil'})")
+                self.write(f"({value.type.text})({'' if address else 'nil'}")
+                if address:
+                    self.hexadecimal(address, with_prefix=True)
+                self.write(")")
             case "v" if nil:
                 self.pad(_NIL)
             case "v" | "p":
