@@ -42,9 +42,9 @@ NOT_SENT = (
     "no connection within",
 )
 # The server had not accepted our certificate yet, so it cannot have read the request. Under TLS 1.3 this arrives after
-# the client believes to be connected.
-CERTIFICATE_REFUSED = ("ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "ALERT_CERTIFICATE_", "certificate required")
-HANDSHAKE = ("handshake failed", "handshaker", "CERTIFICATE_VERIFY_FAILED", "Peer name", *CERTIFICATE_REFUSED)
+# the client believes to be connected; from 3.6 on gRPC only says that what it read was no data.
+CERTIFICATE_REFUSED = ("ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA", "ALERT_CERTIFICATE_", "Unwrap failed")
+HANDSHAKE = ("andshake failed", "CERTIFICATE_VERIFY_FAILED", "Hostname Verification", "Peer name", *CERTIFICATE_REFUSED)
 # etcd says these before it proposes anything. `proposal dropped`: the member had no leader to hand the proposal to, or
 # the leader was just handing over. (A proposal that was lost on its way ends in `request timed out`: unknown.)
 NOT_PROPOSED = (

