@@ -30,10 +30,9 @@ def make_cgroup(name: str) -> list[Path]:
 def processes(name: str) -> set[int]:
     """All processes of a group and of the groups below it, by the box's own numbers."""
     found: set[int] = set()
-    for folder in _folders(name):
-        for listing in folder.rglob("cgroup.procs"):
-            with suppress(OSError):
-                found.update(map(int, listing.read_text(encoding="ascii").split()))
+    for group in _groups_below(name):
+        with suppress(OSError):
+            found.update(map(int, (group / "cgroup.procs").read_text(encoding="ascii").split()))
     return found
 
 
@@ -51,17 +50,20 @@ def kill_all(name: str, *, within: float = 10) -> None:
 
 def remove_cgroup(name: str) -> None:
     """Removes the empty group and all below it."""
-    for folder in _folders(name):
-        below = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)
-        for path in (*below, folder):
-            with suppress(OSError):  # a child of a busy moment goes with the next call
-                path.rmdir()
+    for group in reversed(_groups_below(name)):
+        with suppress(OSError):  # one that is still busy goes with the next call
+            group.rmdir()
 
 
 def cgroups_of(prefix: str) -> set[str]:
     """Names of all groups that a run made."""
     parents = [_ROOT] if _is_v2() else [_ROOT / hierarchy for hierarchy in _V1_HIERARCHIES]
     return {folder.name for parent in parents for folder in parent.glob(f"{prefix}-*")}
+
+
+def _groups_below(name: str) -> list[Path]:
+    """A group and all below it, parents first. Groups come and go meanwhile, which os.walk takes as it finds it."""
+    return [Path(place) for folder in _folders(name) for place, _, _ in os.walk(folder)]
 
 
 def _folders(name: str) -> list[Path]:

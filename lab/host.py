@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -91,6 +92,19 @@ class Host:
     def read(self, path: str) -> str:
         return self.says(f"cat '{path}'")
 
+    def journal(self, unit: str) -> str:
+        """What a unit has said since the host is clean, without time stamps."""
+        return self.says(f"journalctl --no-pager --output=cat --unit={unit}")
+
+    def put(self, source: Path, path: str, mode: int = 0o644) -> None:
+        """Copies a file of the box into the running host, in place of what is there."""
+        target = self.root / path.removeprefix("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.new")
+        shutil.copyfile(source, beside)
+        beside.chmod(mode)
+        beside.rename(target)
+
     def pids(self, command: str) -> list[int]:
         """Processes of this name in the host, by the box's own numbers."""
         leader = self._leader()
@@ -118,7 +132,7 @@ class Host:
     def power_off(self, within: float = 30) -> None:
         """An orderly shutdown."""
         self.stop_injecting()
-        self.run("systemctl poweroff --no-block")
+        os.kill(self._leader(), signal.SIGRTMIN + 4)  # to systemd: start poweroff.target
         self._machine.wait_until_off(within)
 
     def reboot(self, within: float = 30) -> None:

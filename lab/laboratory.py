@@ -161,11 +161,14 @@ class Lab:
         with self.inside_controller():
             return socket.create_connection((address, port), timeout=timeout)
 
-    def ssh_argv(self, host: Host | str, *command: str, user: str = "root", port: int = 22) -> list[str]:
+    def ssh_argv(
+        self, host: Host | str, *command: str, user: str = "root", port: int = 22, ipv6: bool = False
+    ) -> list[str]:
         """An OpenSSH command line to a host, to be run by any process of the box."""
         host = self.host(host) if isinstance(host, str) else host
         options = ["-F", str(self.home / ".ssh/config"), "-p", str(port)]
-        return self.controller_argv(["ssh", *options, f"{user}@{host.address}", *command])
+        address = host.address6 if ipv6 else host.address
+        return self.controller_argv(["ssh", *options, f"{user}@{address}", *command])
 
     # Names
 

@@ -101,7 +101,7 @@ class Machine:
         deadline = time.monotonic() + within
         while cgroups.processes(self.group):
             if time.monotonic() > deadline:
-                raise LabError(f"{self.node.name} did not shut down within {within:.0f} s")
+                raise LabError(f"{self.node.name} did not shut down within {within:.0f} s; left: {self._left()}")
             time.sleep(0.01)
         self._forget()
 
@@ -115,6 +115,16 @@ class Machine:
         """Raises when the supervisor ended instead of booting."""
         if self._supervisor is not None and (code := self._supervisor.poll()) is not None:
             raise LabError(f"{self.node.name} did not boot: systemd-nspawn ended with {code}: {self.console()}")
+
+    def _left(self) -> str:
+        """Who still runs and what each waits for in the kernel."""
+        left = []
+        for pid in sorted(cgroups.processes(self.group)):
+            with suppress(OSError):
+                about = Path(f"/proc/{pid}")
+                command = about.joinpath("cmdline").read_text(encoding="utf-8").replace("\0", " ").strip()
+                left.append(f"{command} ({about.joinpath('wchan').read_text(encoding='ascii')})")
+        return ", ".join(left)
 
     def _forget(self) -> None:
         if self._supervisor is not None:

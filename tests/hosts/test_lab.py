@@ -52,6 +52,11 @@ def test_every_user_logs_in_over_ssh_with_a_known_host_key(three_hosts: Lab, use
         assert ssh(three_hosts, host, "id -un", user=user).stdout == f"{user}\n"
 
 
+def test_ssh_goes_over_ipv6_with_the_same_known_key(three_hosts: Lab) -> None:
+    argv = three_hosts.ssh_argv("h2", "hostname", ipv6=True)
+    assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout == "h2\n"
+
+
 def test_admin_becomes_root_without_a_password_and_clerk_does_not(three_hosts: Lab) -> None:
     assert ssh(three_hosts, "h1", "sudo -n id -un", user="admin").stdout == "root\n"
     refused = ssh(three_hosts, "h1", "sudo -n id -un", user="clerk")
@@ -373,6 +378,45 @@ def test_a_lab_grows_to_seven_and_shrinks_again(seven_hosts: Lab) -> None:
     seven_hosts.clean(3)
     assert len(seven_hosts.hosts) == 3
     assert not seven_hosts.host("h7").on
+
+
+def test_a_port_of_a_host_can_be_taken_from_outside(three_hosts: Lab) -> None:
+    host = three_hosts.host("h1")
+    with three_hosts.inside_host("h1"), socket.create_server((host.address, 2380)):
+        assert f"{host.address}:2380" in host.says("ss -Hltn")
+
+
+def test_a_file_put_into_a_host_replaces_a_running_program(three_hosts: Lab, tmp_path: Path) -> None:
+    host = three_hosts.host("h1")
+    host.put(Path("/bin/sleep"), "/usr/local/bin/program", 0o755)
+    host.run("printf '[Service]\nExecStart=/usr/local/bin/program 600\n' > /etc/systemd/system/program.service")
+    host.run("systemctl daemon-reload; systemctl start program")
+    (tmp_path / "other").write_text("#!/bin/sh\necho other\n", encoding="ascii")
+    host.put(tmp_path / "other", "/usr/local/bin/program", 0o755)
+    assert host.says("/usr/local/bin/program") == "other"
+    host.run("systemctl restart program")
+    assert until(lambda: host.journal("program").count("other") == 1)
+
+
+def test_the_commands_of_the_terminal_boot_clean_enter_and_remove_a_lab(tmp_path: Path) -> None:
+    def command(name: str, *arguments: str) -> str:
+        own_state = {**os.environ, "ETCDPILOT_LAB_STATE": str(tmp_path)}
+        argv = [sys.executable, str(ROOT / "lab" / name), *arguments]
+        done = subprocess.run(argv, env=own_state, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    prefix = command("up", "2").split()[0]
+    try:
+        assert "h2   10.77.0.12" in command("list")
+        assert command("sh", "h2", "hostname") == "h2\n"
+        command("sh", "h2", "touch", "/var/lib/dirt")
+        command("reset")
+        assert "dirt" not in command("sh", "h2", "ls", "/var/lib")
+        assert "10.77.0.1/24" in command("sh", "ctl", "ip", "addr")
+    finally:
+        command("down")
+    assert traces(prefix) == []
 
 
 def test_a_host_that_is_off_says_so(three_hosts: Lab) -> None:
