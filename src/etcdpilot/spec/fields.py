@@ -51,12 +51,14 @@ def shown(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Refuses what cannot be seen: control characters, zero-width and bidirectional marks, private and broken ones."""
+    """Refuses what cannot be seen (control, zero-width, bidirectional, private, broken characters), and `..` steps."""
     for character in text:
         if unicodedata.category(character)[0] == "C" or unicodedata.category(character) in ("Zl", "Zp"):
             raise ValueError(f"{shown(text)} holds the character U+{ord(character):04X}, which cannot be seen")
     if len(text) > 1000:
         raise ValueError("it is longer than 1000 characters")
+    if ".." in text.split("/"):
+        raise ValueError(f"{shown(text)} steps through ..; write the path itself")
     return text
 
 
@@ -106,7 +108,9 @@ def certificate_name(text: str) -> str:
 
 def url(text: str) -> str:
     """A URL of a member: scheme, host and port, nothing more; canonical as etcd prints it."""
-    parsed = MemberUrl.parse(printable(text))
+    if printable(text).count(":") > 2 and "[" not in text:
+        raise ValueError(f"{shown(text)} holds an IPv6 address without brackets; write https://[fd00::10]:2380")
+    parsed = MemberUrl.parse(text)
     if parsed.host in ("0.0.0.0", "::"):
         return str(parsed)
     return str(MemberUrl(parsed.scheme, host(parsed.host), parsed.port))
@@ -119,8 +123,8 @@ def remote_path(text: str) -> str:
     rule = "write an absolute path of letters, digits and . _ + @ - only"
     if parts[0] or len(parts) < 2 or not all(PATH_PART.fullmatch(part) for part in parts[1:]):
         raise ValueError(f"{shown(text)} is not a path that a unit file can hold; {rule}")
-    if any(part in (".", "..") for part in parts):
-        raise ValueError(f"{shown(text)} steps through . or ..; write the path itself")
+    if "." in parts:
+        raise ValueError(f"{shown(text)} steps through .; write the path itself")
     return "/".join(parts)
 
 
@@ -137,8 +141,6 @@ def local_path(text: str) -> str:
     printable(text)
     if not text.strip() or set(text) & LOCAL_PATH_FORBIDDEN or text.startswith("-"):
         raise ValueError(f"{shown(text)} is not a path; leave out quotes, $ and what else a shell would read")
-    if ".." in text.split("/"):
-        raise ValueError(f"{shown(text)} steps through ..; write the path itself")
     if text.startswith("~") and not text.startswith("~/"):
         raise ValueError(f"{shown(text)} names another user's home; write it out")
     return text

@@ -46,5 +46,5 @@ def path_text(path: Path) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean host-keys?` or nothing, to be put at the end of a sentence."""
-    near = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower().replace("_", "-"), list(known), n=1, cutoff=0.7)
     return f" Did you mean {near[0]}?" if near else ""

@@ -177,8 +177,8 @@ def _not_yaml(text: str, error: yaml.YAMLError) -> NotYaml:
         before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
         return NotYaml("the file holds a control character; is it a text file?", _mark_at(text, len(before)))
     said = str(getattr(error, "problem", "") or "this cannot be read as YAML")
-    if said.startswith("found character that cannot start any token") and _line(text, mark.line).count("\t"):
-        said = "YAML is not indented by tabs; use spaces"
+    if said.startswith(("found a tab", "found character that cannot start")) and "\t" in _line(text, mark.line):
+        return NotYaml("a tab; YAML is indented by spaces", (mark.line + 1, mark.column + 1))
     context = getattr(error, "context", None)
     return NotYaml(f"{said} ({context})" if context else said, (mark.line + 1, mark.column + 1))
 
