@@ -20,7 +20,7 @@ def look_at_data(path: Path) -> DataSeen:
         return DataSeen(path.exists(), False, path.exists(), 0)
     wal = [entry.name for entry in (path / "member" / "wal").glob("*.wal")]
     snapshots = [entry.name for entry in (path / "member" / "snap").glob("*.snap")]
-    strangers = [entry.name for entry in path.iterdir() if entry.name not in ("member", "lost+found", "proxy")]
+    strangers = [entry.name for entry in path.iterdir() if is_stranger(entry.name)]
     return data_seen(True, [*wal, *snapshots], bool(wal), strangers)
 
 
@@ -28,3 +28,8 @@ def data_seen(exists: bool, indexed: Iterable[str], has_wal: bool, strangers: li
     """The same judgement for a listing that came from another machine."""
     found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]
     return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0))
+
+
+def is_stranger(name: str) -> bool:
+    """Whether something in a data directory is not etcd's, the disk's own, or a member's data that was moved aside."""
+    return name not in ("member", "lost+found", "proxy") and not name.startswith("member.")

@@ -1,0 +1,142 @@
+"""Scripts on one host: one connection, kept for the run, and at most eight channels of it at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import asyncssh
+
+from etcdpilot.hosts.blame import REACHING, unreachable
+from etcdpilot.hosts.login import Login, log_in
+from etcdpilot.hosts.quoting import command
+from etcdpilot.model.errors import HostFailed
+
+CHANNELS = 8  # sshd's MaxSessions is 10 by default, and the 11th is refused
+PIECE = 1 << 18
+PATIENCE = 60.0
+
+
+class Shell:
+    """Runs scripts as root. A connection that was lost is opened again by the next script, never within one."""
+
+    def __init__(self, name: str, login: Login) -> None:
+        self.name, self.login = name, login
+        self.connections = 0  # how many were opened, for the tests
+        self.scripts = 0
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._opening = asyncio.Lock()
+        self._channels = asyncio.Semaphore(CHANNELS)
+        self._done: list[str] = []
+
+    async def open(self) -> asyncssh.SSHClientConnection:
+        async with self._opening:
+            if self._connection is None or self._connection.is_closed():
+                try:
+                    self._connection = await log_in(self.login)
+                except REACHING as error:
+                    raise unreachable(self.name, self.login, error) from error
+                self.connections += 1
+            return self._connection
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            await connection.wait_closed()
+
+    async def run(
+        self,
+        doing: str,
+        script: str,
+        *arguments: str,
+        stdin: Iterable[bytes] = (),
+        when: bytes = b"",
+        patience: float = PATIENCE,
+    ) -> bytes:
+        """What the script printed. `doing` completes "while …". With `when`, stdin follows only that first line.
+
+        Raises HostFailed when the script fails, takes longer than `patience` seconds, or the connection is lost.
+        """
+        line = command(script, *arguments, become_root=True)
+        async with self._channels, self._blamed(doing, patience):
+            connection = await self.open()
+            self.scripts += 1
+            async with connection.create_process(line, encoding=None) as process:
+                printed = await asyncio.wait_for(converse(process, stdin, when), patience)
+        self._judge(doing, printed)
+        self._done.append(doing)
+        return printed.out
+
+    @asynccontextmanager
+    async def _blamed(self, doing: str, patience: float) -> AsyncIterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise self._failed(doing, f"It took longer than {patience:.0f} s.", "Look at the host.") from error
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost(doing, getattr(error, "reason", "") or str(error)) from error
+
+    def _judge(self, doing: str, printed: Printed) -> None:
+        if printed.status is None:
+            raise self._lost(doing, printed.ended)
+        if printed.status:
+            said = printed.err.decode(errors="replace").strip()
+            why, remedy = explained(said, self.login.user)
+            raise self._failed(doing, why or f"The script ended with status {printed.status}.", remedy)
+
+    def _lost(self, doing: str, why: str) -> HostFailed:
+        done = f" Done there before: {', '.join(dict.fromkeys(self._done))}." if self._done else ""
+        return self._failed(
+            doing,
+            f"The connection was lost{f' ({why})' if why else ''}.{done}",
+            "Run the same command again: it looks first, and goes on where this stopped.",
+        )
+
+    def _failed(self, doing: str, why: str, remedy: str) -> HostFailed:
+        return HostFailed(self.name, f"{self.name} ({self.login.host}) failed while {doing}.", why=why, remedy=remedy)
+
+
+class Printed:
+    """What one script left behind. `status` is None when it did not end by itself."""
+
+    def __init__(self, out: bytes, err: bytes, status: int | None, ended: str) -> None:
+        self.out, self.err, self.status, self.ended = out, err, status, ended
+
+
+async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes], when: bytes) -> Printed:
+    """Feed it, and read both its outputs until it ends."""
+    err = asyncio.ensure_future(process.stderr.read())
+    first = await process.stdout.readline() if when else b""
+    if first == when:
+        await feed(process, stdin)
+    process.stdin.write_eof()
+    out = first + await process.stdout.read()
+    errors = await err
+    await process.wait_closed()
+    signal = process.exit_signal
+    return Printed(out, errors, process.exit_status if not signal else None, f"signal {signal[0]}" if signal else "")
+
+
+async def feed(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> None:
+    try:
+        for piece in stdin:
+            process.stdin.write(piece)
+            await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it ended before it had read all: its status and what it said tell why
+
+
+def explained(said: str, user: str) -> tuple[str, str]:
+    """Why a script failed, from what it printed, and what to do about it."""
+    last = "\n".join(said.splitlines()[-6:])
+    who = user or "the user that logs in"
+    if "sudo: a password is required" in said or "sudo: a terminal is required" in said:
+        return (
+            f"{who} may not become root without a password.",
+            f"Allow it on the host: echo '{who} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{who}, or log in as root.",
+        )
+    if "sudo: not found" in said or "exec: sudo:" in said:
+        return f"{who} is not root, and the host has no sudo.", "Install sudo there, or log in as root."
+    return last, "Look at the host."

@@ -1,0 +1,120 @@
+"""A host over SSH: no agent on it, one connection, one script a look, one tar stream a write or an install."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from etcdpilot.hosts import install, look, write
+from etcdpilot.hosts.login import Login
+from etcdpilot.hosts.port import Answer, Binaries, Question
+from etcdpilot.hosts.shell import Shell
+from etcdpilot.model.cluster import MemberSpec
+from etcdpilot.model.errors import HostFailed
+from etcdpilot.model.files import FileToWrite
+
+LOOK_SECONDS = 30.0
+INSTALL_SECONDS = 600.0  # 60 MB over a slow line
+# systemd kills what does not stop within 90 s; this lets it.
+STOP_SECONDS = 120.0
+
+# $1 what to do, $2 the unit. What is not there does not run.
+STOP = r"""
+systemctl -q $1 -- "$2" || [ "$(systemctl show --value -p LoadState -- "$2")" = not-found ]
+"""
+
+
+async def connect(member: MemberSpec) -> SshHost:
+    """A host that is logged in to; HostFailed says why it is not."""
+    host = SshHost(member.name, Login.of(member.host, member.ssh))
+    await host.shell.open()
+    return host
+
+
+class SshHost:
+    """One machine, reached over one connection; `shell` counts what it cost."""
+
+    def __init__(self, name: str, login: Login) -> None:
+        self.name = name
+        self.shell = Shell(name, login)
+        self._architecture = ""
+
+    async def look(self, question: Question) -> Answer:
+        printed = await self.shell.run("looking at it", look.LOOK, *look.arguments(question), patience=LOOK_SECONDS)
+        try:
+            seen = look.answer(question, printed)
+        except (ValueError, LookupError) as error:
+            raise self._failed("its answer could not be read", f"{error}.") from error
+        self._architecture = seen.machine.architecture
+        return seen
+
+    async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
+        if files:
+            doing = f"writing {len(files)} files" if len(files) > 1 else f"writing {files[0].path}"
+            await self.shell.run(doing, write.WRITE, *write.arguments(files, user), stdin=write.stream(files))
+
+    async def architecture(self) -> str:
+        if not self._architecture:
+            said = await self.shell.run("asking for its architecture", "uname -m")
+            self._architecture = install.architecture_named(said.decode().strip())
+        return self._architecture
+
+    async def install(self, binaries: Binaries) -> None:
+        """Nothing is sent when the same bytes are there; then only the symlinks are looked at."""
+        await self._check_architecture(binaries)
+        manifest = await asyncio.to_thread(install.manifest, binaries.directory)
+        await self.shell.run(
+            f"installing etcd {binaries.version}",
+            install.INSTALL,
+            f"{binaries.library}/etcd-{binaries.version}",
+            binaries.bin,
+            manifest,
+            binaries.version,
+            *(path.name for path in install.programs(binaries.directory)),
+            stdin=install.stream(binaries.directory),
+            when=install.SEND,
+            patience=INSTALL_SECONDS,
+        )
+
+    async def make_data_directory(self, path: str, *, user: str) -> None:
+        await self.shell.run(f"making {path}", write.MAKE_DATA_DIRECTORY, path, user)
+
+    async def enable(self, unit: str) -> None:
+        # By force: where a package of the system enabled its own unit, the link of that name leads there.
+        await self._systemctl(f"enabling {unit}", "enable", "--quiet", "--force", "--", f"{unit}.service")
+
+    async def start(self, unit: str) -> None:
+        await self._systemctl(f"starting {unit}", "start", "--no-block", "--", f"{unit}.service")
+
+    async def restart(self, unit: str) -> None:
+        await self._systemctl(f"restarting {unit}", "restart", "--no-block", "--", f"{unit}.service")
+
+    async def stop(self, unit: str) -> None:
+        await self.shell.run(f"stopping {unit}", STOP, "stop", f"{unit}.service", patience=STOP_SECONDS)
+
+    async def disable(self, unit: str) -> None:
+        """Stops it too."""
+        await self.shell.run(f"disabling {unit}", STOP, "disable --now", f"{unit}.service", patience=STOP_SECONDS)
+
+    async def move_aside(self, path: str, stamp: str) -> str:
+        return (await self.shell.run(f"moving {path} aside", write.MOVE_ASIDE, path, stamp)).decode()
+
+    async def close(self) -> None:
+        await self.shell.close()
+
+    async def _systemctl(self, doing: str, *words: str) -> None:
+        await self.shell.run(doing, 'exec systemctl "$@"', *words)
+
+    async def _check_architecture(self, binaries: Binaries) -> None:
+        found = install.programs(binaries.directory)
+        if not found or found[0].name != "etcd":
+            raise self._failed("there is no etcd to install", f"{binaries.directory} holds none.")
+        here, there = await self.architecture(), install.architecture_of(found[0])
+        if here != there:
+            raise self._failed(
+                f"etcd {binaries.version} does not run there",
+                f"The host is {here}, {found[0]} is for {there or 'nothing'}.",
+            )
+
+    def _failed(self, what: str, why: str) -> HostFailed:
+        return HostFailed(self.name, f"{self.name} ({self.shell.login.host}): {what}.", why=why)
