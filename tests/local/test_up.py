@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.etcd_versions import Etcd, every_line
 
 from etcdpilot.hosts.processes import all_processes
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from tests.etcd_versions import Etcd, every_line
 from tests.local.commands import Folder
 
 pytestmark = pytest.mark.local
@@ -150,6 +150,7 @@ def test_who_holds_the_lock_is_named(folder: Folder):
     lock = state(folder) / "lock"
     with lock.open("r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
         held.write(json.dumps({"pid": 4242, "user": "ada", "host": "there", "since": "noon", "doing": "upgrade"}))
         held.flush()
         refused = folder.run("up", code=3)

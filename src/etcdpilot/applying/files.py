@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.certificates import materialise
-from etcdpilot.model.files import FileSpec
+from etcdpilot.model.files import FileToWrite
 from etcdpilot.model.steps import WriteFiles
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def write(step: WriteFiles, world: RealWorld) -> None:
-    await asyncio.gather(*(write_on(member, files, world) for member, files in step.files))
+    # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, which keeps its lines alive.
+    ready = await asyncio.to_thread(lambda: {member: materialise(files, world) for member, files in step.files})
+    await asyncio.gather(*(write_on(member, files, world) for member, files in ready.items()))
     world.memory = replace(world.memory, key_hashes=world.state.key_hashes())
 
 
-async def write_on(name: str, files: tuple[FileSpec, ...], world: RealWorld) -> None:
+async def write_on(name: str, files: list[FileToWrite], world: RealWorld) -> None:
     member = world.wanted.member(name)
     host = await world.fleet.host(name)
-    # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, the other hosts go on.
-    ready = await asyncio.to_thread(materialise, files, world)
-    await host.write(ready, user=member.service.user)
+    await host.write(files, user=member.service.user)
     await host.make_data_directory(member.paths.data, user=member.service.user)

@@ -62,12 +62,13 @@ async def carry_out(chosen: Chosen, *, yes: bool, events: bool) -> None:
             await show(pilot.apply(site, agreed), events=events)
 
 
-async def show(events_of: AsyncIterator[Event], *, events: bool) -> None:
+async def show(events_of: AsyncIterator[Event], *, events: bool, quiet: bool = False) -> None:
     """Show every event; errors.Stale when the ground of a step had moved."""
     stale: Stale | None = None
-    if events:
+    if events or quiet:
         async for event in events_of:
-            click.echo(document.event_line(event))
+            if events:
+                click.echo(document.event_line(event))
             stale = event if isinstance(event, Stale) else stale
     else:
         stale = await human.show_all(events_of)

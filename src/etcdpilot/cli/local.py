@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -12,8 +13,11 @@ from etcdpilot.cli.change import require_no_refusals, show
 from etcdpilot.cli.choosing import LOCAL_FOLDER, Chosen, choose, find_file, read, with_file, with_output
 from etcdpilot.cli.views import document, human
 from etcdpilot.model.cluster import HostKind
-from etcdpilot.model.errors import Refused, SpecError
+from etcdpilot.model.errors import Refused, SpecError, Stale
 from etcdpilot.stores.local_clusters import Wish
+
+if TYPE_CHECKING:
+    from etcdpilot.pilot import Site
 
 DEFAULT_NAME = "dev"
 
@@ -118,28 +122,35 @@ async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) ->
         click.echo(whence)
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
         with pilot.at_work(site, "up"):
-            agreed = await pilot.plan(site)
-            for warning in agreed.warnings if not machine else ():
-                click.echo(f"! {warning}")
-            require_no_refusals(agreed)
-            if agreed.steps:
-                await show_steps(pilot.apply(site, agreed), events=events, quiet=output == "json" and not events)
+            changed = await settle(site, events=events, quiet=output == "json" and not events)
         found = await pilot.status(site)
     if output == "json" and not events:
         click.echo(document.dump(document.status_document(found)))
     elif not events:
         click.echo(human.status_text(found))
-        click.echo(what_next(chosen) if agreed.steps else f"Nothing to do: {chosen.wanted.name} is up and unchanged.")
+        click.echo(what_next(chosen) if changed else f"Nothing to do: {chosen.wanted.name} is up and unchanged.")
     if not found.healthy:
         raise SystemExit(1)
 
 
-async def show_steps(steps, *, events: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
-    if quiet:
-        async for _ in steps:
-            pass
-    else:
-        await show(steps, events=events)
+async def settle(site: Site, *, events: bool, quiet: bool) -> bool:
+    """Plan and carry out; planned afresh where members of an `up` that was cut off came up meanwhile."""
+    from etcdpilot import pilot
+
+    for last in (False, False, True):
+        agreed = await pilot.plan(site)
+        if not (events or quiet):
+            for warning in agreed.warnings:
+                click.echo(f"! {warning}")
+        require_no_refusals(agreed)
+        try:
+            if agreed.steps:
+                await show(pilot.apply(site, agreed), events=events, quiet=quiet)
+            return bool(agreed.steps)
+        except Stale:
+            if last:
+                raise
+    raise AssertionError("unreachable")
 
 
 def what_next(chosen: Chosen) -> str:
@@ -186,7 +197,7 @@ async def bring_down(chosen: Chosen, *, output: str) -> None:
             agreed = await pilot.stop(site)
             require_no_refusals(agreed)
             if agreed.steps:
-                await show_steps(pilot.apply(site, agreed), events=False, quiet=output == "json")
+                await show(pilot.apply(site, agreed), events=False, quiet=output == "json")
     stopped = bool(agreed.steps)
     if output == "json":
         click.echo(json.dumps({"cluster": chosen.wanted.name, "stopped": stopped}))

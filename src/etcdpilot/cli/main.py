@@ -18,6 +18,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "apply": ("change", "apply", "Make the cluster what its file says."),
     "status": ("look", "status", "How every member does. Exit 1 when something is wrong."),
     "health": ("look", "health", "Prove it: reads, a write, equal hashes. Exit 1 when a proof fails."),
+    "backup": ("backup", "backup", "Take backups, prove them, look into them, and let old ones go."),
+    "pki": ("pki", "pki", "Certificates from cfssl's JSON files, and a judge of certificates."),
     "ctl": ("tools", "ctl", "Run the real etcdctl with endpoints and certificates set."),
     "env": ("tools", "env", "Print the exports that make a bare etcdctl work."),
     "schema": ("about", "schema", "Print the JSON schema of the cluster file, for editors."),

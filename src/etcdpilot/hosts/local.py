@@ -71,7 +71,7 @@ class LocalHost:
 
     async def make_data_directory(self, path: str, *, user: str) -> None:
         try:
-            Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(Path(path))
         except OSError as error:
             raise self._failed(f"{path} could not be made", error) from error
 
@@ -182,9 +182,16 @@ def owner_name(uid: int) -> str:
         return str(uid)
 
 
+def make_private(directory: Path) -> None:
+    """A directory and its missing parents, all of them for this user alone whatever the umask."""
+    if not directory.is_dir():
+        make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_beside(file: FileToWrite) -> None:
     path = Path(file.path)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, file.mode)
     try:

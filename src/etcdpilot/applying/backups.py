@@ -1,0 +1,172 @@
+"""Takes backups and deletes them. A snapshot gets its name, and its manifest, only after it was proved whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from etcdpilot.applying.engine import Clock
+from etcdpilot.etcd.door import Door
+from etcdpilot.model.errors import ClusterFailed, HostFailed
+from etcdpilot.model.knowledge import Known
+from etcdpilot.model.snapshots import Expected, KeysHash, Manifest, Verdict
+from etcdpilot.observing.backups import ANSWER_SECONDS, live_hash_of_keys
+from etcdpilot.stores.catalogue import discard_backup, keep_backup, manifest_bytes
+from etcdpilot.stores.directory import give_name
+from etcdpilot.stores.port import AlreadyThere, SnapshotStore
+from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt
+from etcdpilot.stores.snapshot.mvcc import live_count, read_revisions
+from etcdpilot.stores.snapshot.verify import verify
+from etcdpilot.stores.writing import write_private
+
+BUFFER = 1 << 20
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A backup that was made; `where` is a URL or a path. `fresh` is False when somebody had just kept the very same."""
+
+    manifest: Manifest
+    where: str
+    notes: tuple[str, ...] = ()
+    fresh: bool = True
+
+
+async def save_to_store(
+    door: Door, member: str, cluster: str, store: SnapshotStore, clock: Clock, progress: Progress | None = None
+) -> Saved:
+    """Stream a member's snapshot, prove it, and keep it. Cut off anywhere, nothing there is taken for a backup."""
+    await _make_ready(store)
+    async with _draft(store.drafts()) as draft:
+        manifest, notes = await _take(door, member, cluster, draft, clock, progress)
+        fresh = await keep_backup(store, manifest, draft)
+    return Saved(manifest, f"{store.url}/{manifest.snapshot_name}", notes, fresh)
+
+
+async def save_to_file(
+    door: Door, member: str, cluster: str, file: Path, clock: Clock, progress: Progress | None = None
+) -> Saved:
+    """The same into a file of a name of its own, with its manifest beside it; AlreadyThere rather than over another."""
+    if file.exists() or file.with_suffix(".json").exists():
+        raise AlreadyThere(f"{file} is already there, or a manifest for it.", why="A backup is never written over.")
+    async with _draft(file.absolute().parent) as draft:
+        manifest, notes = await _take(door, member, cluster, draft, clock, progress)
+        try:
+            await asyncio.to_thread(give_name, draft, file.absolute())
+        except OSError as error:
+            raise _no_room(file, error) from None
+        await asyncio.to_thread(write_private, file.with_suffix(".json"), manifest_bytes(manifest))
+    return Saved(manifest, str(file), notes)
+
+
+async def discard(store: SnapshotStore, manifests: Iterable[Manifest]) -> None:
+    """Delete these backups, one after another, manifests first."""
+    for manifest in manifests:
+        await discard_backup(store, manifest)
+
+
+async def _make_ready(store: SnapshotStore) -> None:
+    """Learn that the place cannot be used before the snapshot is taken, not after. A missing directory is made."""
+    if store.drafts() is None:
+        await store.describe()
+
+
+async def _take(
+    door: Door, member: str, cluster: str, draft: Path, clock: Clock, progress: Progress | None
+) -> tuple[Manifest, tuple[str, ...]]:
+    taken_at, begun = clock.now(), clock.monotonic()
+    endpoint = door.endpoints[member]
+    status = await door.client().at(endpoint).maintenance.status(timeout=ANSWER_SECONDS)
+    await _stream(door, member, draft, progress)
+    # The status was asked before: what the snapshot holds can only be the same or newer.
+    verdict = await _prove(door, member, draft, at_least=status.revision)
+    snapshot = verdict.snapshot
+    if not verdict.sound or snapshot is None:
+        raise ClusterFailed(
+            f"The snapshot that {member} gave is not sound; nothing was kept.",
+            why="\n".join(str(fault) for fault in verdict.faults),
+            remedy="Take it from another member, with --member NAME.",
+        )
+    manifest = Manifest(
+        cluster=cluster,
+        member=member,
+        revision=snapshot.current_revision,
+        hash=snapshot.hash,
+        keys=await asyncio.to_thread(_count, draft),
+        size=verdict.size,
+        sha256=verdict.sha256,
+        taken_at=taken_at,
+        cluster_id=status.cluster_id,
+        hash_of_keys=verdict.hash_of_keys,
+        etcd_version=status.version,
+        duration=timedelta(seconds=round(clock.monotonic() - begun, 3)),
+        endpoint=str(endpoint),
+    )
+    return manifest, verdict.notes
+
+
+async def _stream(door: Door, member: str, draft: Path, progress: Progress | None) -> None:
+    """Write the member's snapshot to `draft`; the stream checks its SHA-256 while it passes."""
+    written = 0
+    with draft.open("wb", buffering=BUFFER) as file:
+        async for chunk in door.client().at(door.endpoints[member]).maintenance.snapshot():
+            try:
+                file.write(chunk)
+            except OSError as error:
+                raise _no_room(draft, error) from None
+            written += len(chunk)
+            if progress:
+                progress(written)
+
+
+async def _prove(door: Door, member: str, draft: Path, at_least: int) -> Verdict:
+    """Hold the file against its checksum, itself, and the member's own hash of keys at its revision."""
+    live = await _live_hash(door, member, draft)
+    expected = Expected(at_least=at_least, hash_of_keys=live if isinstance(live, KeysHash) else None)
+    verdict = await asyncio.to_thread(verify, draft, expected, hash_keys=True)
+    return verdict if isinstance(live, KeysHash) else replace(verdict, notes=(*verdict.notes, live))
+
+
+async def _live_hash(door: Door, member: str, draft: Path) -> KeysHash | str:
+    try:
+        with BoltFile.open(draft) as database:
+            revision = read_revisions(database).current
+    except Corrupt as wrong:
+        return f"its keys were not compared: {wrong}"
+    found = await live_hash_of_keys(door, member, revision)
+    return found.value if isinstance(found, Known) else f"its keys were not compared with the member's: {found.why}"
+
+
+def _count(draft: Path) -> int:
+    with BoltFile.open(draft) as database:
+        return live_count(database)
+
+
+def _no_room(draft: Path, error: OSError) -> HostFailed:
+    return HostFailed(
+        "this machine",
+        f"The snapshot could not be written to {draft.parent}.",
+        why=error.strerror or str(error),
+        remedy="Free space there, and run this again: nothing half-written is kept.",
+    )
+
+
+@asynccontextmanager
+async def _draft(folder: Path | None) -> AsyncIterator[Path]:
+    """A new file of 0600 that nobody takes for a backup, gone at the end unless it was kept."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".etcdpilot-", suffix=".part", dir=folder)
+    except OSError as error:
+        raise _no_room((folder or Path(tempfile.gettempdir())) / "draft", error) from None
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

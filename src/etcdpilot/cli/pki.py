@@ -1,0 +1,17 @@
+"""`etcdpilot pki`: cfssl's verbs, and the judge of certificates."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from etcdpilot.cli.cfssl import bundle, gencert, info, print_defaults, sign
+from etcdpilot.cli.check import check
+
+
+@click.group()
+def pki() -> None:
+    """Make certificates from cfssl's JSON files, and judge certificates."""
+
+
+for command in (gencert, sign, info, bundle, print_defaults, check):
+    pki.add_command(command)
