@@ -35,7 +35,7 @@ WEB_ADDRESS = re.compile(r"(https?|file)://[A-Za-z0-9\[\]:._-]*(/[A-Za-z0-9._~+@
 STORE = re.compile(r"(file:///|s3://)[A-Za-z0-9][A-Za-z0-9._@+-]*(/[A-Za-z0-9][A-Za-z0-9._@+-]*)*/?")
 RELEASE = re.compile(r"v?[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}")
 PUBLISHED = "published"  # the digest stands in the SHA256SUMS beside the archive
-LOCAL_PATH_FORBIDDEN = frozenset("\"'`$\\;&|<>*?!\n")
+LOCAL_PATH_MARKS = frozenset(" ._-+@=,:/~()")
 DURATION = re.compile(r"([0-9]{1,7})(y|w|d|h|m)")
 DURATION_UNITS = {"y": 365 * 24 * 60, "w": 7 * 24 * 60, "d": 24 * 60, "h": 60, "m": 1}  # minutes
 SYSTEM_DIRECTORIES = frozenset(
@@ -139,8 +139,9 @@ def own_directory(text: str) -> str:
 def local_path(text: str) -> str:
     """A path on this machine: spaces and letters of any language are fine, what a shell would read is not."""
     printable(text)
-    if not text.strip() or set(text) & LOCAL_PATH_FORBIDDEN or text.startswith("-"):
-        raise ValueError(f"{shown(text)} is not a path; leave out quotes, $ and what else a shell would read")
+    good = all(mark in LOCAL_PATH_MARKS or unicodedata.category(mark)[0] in "LNM" for mark in text)
+    if not text.strip() or not good or text.startswith("-"):
+        raise ValueError(f"{shown(text)} is not a path; use letters, digits, spaces and . _ - + @ = , : ( ) only")
     if text.startswith("~") and not text.startswith("~/"):
         raise ValueError(f"{shown(text)} names another user's home; write it out")
     return text
@@ -148,10 +149,11 @@ def local_path(text: str) -> str:
 
 def archive(text: str) -> str:
     """An archive's address or path, which may hold {version} and {arch}."""
-    if "://" not in text:
-        return local_path(text)
-    _matched(WEB_ADDRESS, text, "an address", "write https://host/path, without quotes, spaces, $ or %")
     placeholders = re.sub(r"\{(version|arch)\}", "", text)
+    if "://" not in text:
+        local_path(placeholders)
+        return text
+    _matched(WEB_ADDRESS, text, "an address", "write https://host/path, without quotes, spaces, $ or %")
     if "{" in placeholders or "}" in placeholders:
         raise ValueError(f"{shown(text)} holds braces; only {{version}} and {{arch}} are filled in")
     return text

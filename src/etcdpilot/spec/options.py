@@ -83,6 +83,9 @@ def timer_path(file: schema.ClusterFile, place: int) -> Path:
 
 
 def why_unknown(key: str, version: Version | None) -> str:
+    if not KEY.fullmatch(key):
+        plain = key.lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
+        return f"is no option of etcd; write {plain}" if KEY.fullmatch(plain) else "is no option of etcd"
     return ""
 
 
