@@ -24,8 +24,9 @@ def json_schema() -> dict[str, Any]:
 def shorter_forms(sections: dict[str, Any]) -> None:
     """A single digest may stand for a map of them, and one package's name for the list."""
     source = sections["Source"]["properties"]
-    source["sha256"] = {"anyOf": [{"type": "string"}, source["sha256"]]}
-    source["package"] = {"anyOf": [{"type": "string"}, source["package"]]}
+    for key in ("sha256", "package"):
+        said = {"description": text} if (text := source[key].pop("description", "")) else {}
+        source[key] = {**said, "anyOf": [{"type": "string"}, source[key]]}
 
 
 def without_null(node: Any) -> Any:
