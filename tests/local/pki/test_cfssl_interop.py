@@ -201,7 +201,8 @@ def test_cfssljson_makes_of_our_output_the_files_that_we_write(
 
 @pytest.mark.parametrize("kind", ["config", "csr", "list"])
 def test_the_defaults_are_cfssls_to_the_byte(cfssl: Cfssl, kind: str):
-    assert print_defaults(kind) == cfssl.run("print-defaults", kind).stdout
+    our, their = print_defaults(kind), cfssl.run("print-defaults", kind).stdout
+    assert our == their or (kind == "list" and {*our.splitlines()} == {*their.splitlines()})  # theirs in any order
 
 
 def test_info_prints_what_certinfo_prints(cfssl: Cfssl, layouts: dict[str, Layout], tmp_path: Path):

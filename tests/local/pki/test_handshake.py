@@ -44,6 +44,7 @@ class Files:
         made = issue(by or self.authority, spec, now)
         identity = Identity(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
         identity.certificate.write_bytes(made.certificate_pem)
+        identity.key.touch(0o600)
         identity.key.write_bytes(made.key_pem)
         return identity
 
