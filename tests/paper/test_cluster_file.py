@@ -450,10 +450,11 @@ class TestWarnings:
             ("hosts: {service: {settings: {Restart: always}}}\n", "started for ever"),
             ("hosts: {service: {user: root}}\n", "needs no root"),
             ("hosts: {paths: {data: /tmp/etcd}}\n", "emptied at a reboot"),
+            ("tls: {loopback: http}\n", "no plain listener on loopback"),
         ],
     )
     def test_what_is_unwise_is_warned_of_and_done(self, more: str, said: str) -> None:
-        assert any(said in warning for warning in warnings(SMALL + more))
+        assert any(said in warning for warning in warnings((SMALL + more).replace("192.0.2.12", "db-2")))
 
 
 class TestTheFilledInDocument:

@@ -17,6 +17,7 @@ def check(file: schema.ClusterFile, document: Document, damaged: frozenset[int],
     for judge in (check_what_runs, check_bootstrap, check_tls, check_tls_files, check_service):
         judge(file, document, report)
     check_count(document, report)
+    check_loopback(file, document, report)
     for place, member in enumerate(document["members"]):
         check_member(file.members[place], document, place, member, report)
     check_members_apart(document, whole, report)
@@ -92,6 +93,18 @@ def check_tls(file: schema.ClusterFile, document: Document, report: Report) -> N
             "OpenSSL, Python and curl take a leaf named as its authority for self-signed; name one of them otherwise"
         )
         report.wrong(("tls", "subject", "CN"), twins)
+
+
+def check_loopback(file: schema.ClusterFile, document: Document, report: Report) -> None:
+    if not file.tls or file.tls.loopback != "http" or document["tls"]["mode"] == "off":
+        return
+    for place, member in enumerate(document["members"]):
+        if (
+            any("//0.0.0.0:" in url for url in member["listen_client_urls"])
+            and not file.members[place].listen_client_urls
+        ):
+            taken = "has no plain listener on loopback: behind a name it listens on every address, that one included"
+            report.unwise(("members", place, "host"), f"{taken}; give it address: or interface:")
 
 
 ROLES = ("server_cert", "server_key", "peer_cert", "peer_key", "client_ca", "peer_ca")

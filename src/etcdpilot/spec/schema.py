@@ -79,7 +79,9 @@ FileName = Annotated[str, AfterValidator(fields.file_name)]
 Word = Annotated[str, AfterValidator(fields.word)]
 PackageName = Annotated[str, AfterValidator(fields.package)]
 SubjectPart = Annotated[str, AfterValidator(fields.subject_part)]
-SettingValue = Annotated[str, AfterValidator(fields.setting_value)]
+SettingValue = Annotated[
+    str, AfterValidator(fields.setting_value), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
 OptionValue = Annotated[
     str,
     BeforeValidator(joined),
