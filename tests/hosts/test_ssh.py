@@ -33,12 +33,13 @@ ODD = "/srv/an $(odd) 'place' \"of\" `mine` %n\\ *;&/é\n#x"
 
 
 @pytest.fixture
-def at_controller(three_hosts: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """This test's own process as the controller: in its network, with its home."""
-    monkeypatch.setenv("HOME", str(three_hosts.home))
+def at_controller(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Two clean hosts, and this test's own process as the controller: in its network, with its home."""
+    lab.clean(2)
+    monkeypatch.setenv("HOME", str(lab.home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with three_hosts.inside_controller():
-        yield three_hosts
+    with lab.inside_controller():
+        yield lab
 
 
 @asynccontextmanager

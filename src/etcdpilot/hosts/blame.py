@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import asyncssh
@@ -53,7 +54,9 @@ def reason(login: Login, error: BaseException) -> tuple[str, str]:
         case asyncssh.Error():
             return f"{error.reason or error}.", by_hand
         case OSError():
-            return f"{error.strerror or error}.", by_hand
+            # asyncio words it by the address; the number says what it was.
+            said = os.strerror(error.errno) if error.errno else str(error)
+            return f"{said}{f': {error.filename}' if error.filename else ''}.", by_hand
         case _:
             return f"{error}.", by_hand
 

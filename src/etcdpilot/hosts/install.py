@@ -20,16 +20,18 @@ PIECE = 1 << 18
 MACHINES = {0x3E: "amd64", 0xB7: "arm64", 0x15: "ppc64le", 0x16: "s390x", 0xF3: "riscv64"}  # e_machine of ELF
 
 # $1 the folder of this version, $2 the folder of the symlinks, $3 the manifest, $4 the version; then the programs.
-# The manifest stands there only when everything else does: it is what a repeated install looks at.
+# The manifest comes last, so that it stands there only when everything else does: a repeated install looks at it alone.
 INSTALL = r"""
 set -eu
 umask 022
 folder=$1 bin=$2 manifest=$3 version=$4
 shift 4
 
-is_there() {
-    [ -f "$folder/SHA256SUMS" ] && [ "$(cat -- "$folder/SHA256SUMS")" = "$manifest" ] || return 1
-    for program; do [ -x "$folder/$program" ] || return 1; done
+is_whole() {
+    where=$1
+    shift
+    [ -f "$where/SHA256SUMS" ] && [ "$(cat -- "$where/SHA256SUMS")" = "$manifest" ] || return 1
+    for program; do [ -x "$where/$program" ] || return 1; done
 }
 point_to() {
     if [ -e "$bin/$1" ] && [ ! -L "$bin/$1" ]; then
@@ -41,12 +43,13 @@ point_to() {
 }
 
 mkdir -p -- "$bin" "$(dirname -- "$folder")"
-if ! is_there "$@"; then
+if ! is_whole "$folder" "$@"; then
     echo send
     new=$folder.new
     rm -rf -- "$new"
     mkdir -- "$new"
     tar -x -p --no-same-owner -f - -C "$new"
+    is_whole "$new" "$@" || { echo "the programs did not arrive whole" >&2; exit 1; }
     said=$("$new/etcd" --version) || { echo "the etcd that was brought does not run here" >&2; exit 1; }
     case $said in
     *" $version"*) ;;

@@ -46,7 +46,7 @@ pid=${shown#*MainPID=}
 pid=${pid%%[!0-9]*}
 case $shown in
 *ActiveState=active*) ;;
-*FragmentPath=/*) say log "$(journalctl -q -o cat --no-pager -n 12 -u "$unit" 2>/dev/null)" ;;
+*FragmentPath=/*) say log "$(journalctl -q -o cat --no-pager -n 40 -u "$unit" 2>/dev/null)" ;;
 esac
 
 if [ "${pid:-0}" -gt 0 ] && exe=$(readlink "/proc/$pid/exe"); then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from etcdpilot.hosts.quoting import command
 from etcdpilot.model.errors import HostFailed
 
 CHANNELS = 8  # sshd's MaxSessions is 10 by default, and the 11th is refused
-PIECE = 1 << 18
+CHANNEL_SECONDS = 5.0
 PATIENCE = 60.0
 
 
@@ -63,8 +64,11 @@ class Shell:
         async with self._channels, self._blamed(doing, patience):
             connection = await self.open()
             self.scripts += 1
-            async with connection.create_process(line, encoding=None) as process:
+            process = await channel(connection, line)
+            try:
                 printed = await asyncio.wait_for(converse(process, stdin, when), patience)
+            finally:
+                process.close()
         self._judge(doing, printed)
         self._done.append(doing)
         return printed.out
@@ -96,6 +100,18 @@ class Shell:
 
     def _failed(self, doing: str, why: str, remedy: str) -> HostFailed:
         return HostFailed(self.name, f"{self.name} ({self.login.host}) failed while {doing}.", why=why, remedy=remedy)
+
+
+async def channel(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
+    """sshd counts a session for a moment longer than we do: a refused channel is asked for again for a few seconds."""
+    deadline = time.monotonic() + CHANNEL_SECONDS
+    while True:
+        try:
+            return await connection.create_process(line, encoding=None)
+        except asyncssh.ChannelOpenError:
+            if connection.is_closed() or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.02)
 
 
 class Printed:

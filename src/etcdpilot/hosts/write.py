@@ -46,6 +46,14 @@ sync_folders() {
         sync -- "$1"
     done
 }
+# A stream that was cut off between two files looks whole to tar: what an earlier one left must not be taken for its rest.
+drop_leftovers() {
+    shift "$folders"
+    while [ "$#" -gt 0 ]; do
+        [ ! -e "$3" ] || rm -f -- "$3"
+        shift 3
+    done
+}
 make_ready() {
     shift "$folders"
     while [ "$#" -gt 0 ]; do
@@ -64,6 +72,7 @@ take_place() {
 
 make_user "$user"
 make_folders "$folders" "$@"
+drop_leftovers "$@"
 tar -x -p --no-same-owner -f - -C /
 make_ready "$@"
 if [ -n "$unit" ]; then
