@@ -14,6 +14,7 @@ from etcdpilot.model.errors import EtcdpilotError
 VERBS: dict[str, tuple[str, str, str]] = {
     "up": ("local", "up", "A proved three-member TLS cluster on this machine; again: bring it back."),
     "down": ("local", "down", "Stop every member; the data stays."),
+    "init": ("start", "init", "Print a complete cluster file for hosts of yours."),
     "plan": ("change", "plan", "Show what apply would do."),
     "apply": ("change", "apply", "Make the cluster what its file says."),
     "status": ("look", "status", "How every member does. Exit 1 when something is wrong."),
