@@ -206,6 +206,17 @@ async def test_what_a_crash_leaves_behind_is_not_listed(tmp_path: Path) -> None:
     assert [each.name for each in await store.list()] == ["prod/a.db"]
 
 
+async def test_what_a_crash_left_behind_yesterday_is_swept_away(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    drafts = store.drafts()
+    assert drafts is not None
+    (drafts / "old").write_bytes(b"half")
+    (drafts / "young").write_bytes(b"under way")
+    long_ago = TAKEN.timestamp() - 10 * 365 * 86400
+    os.utime(drafts / "old", (long_ago, long_ago))
+    assert store.drafts() == drafts and [path.name for path in drafts.iterdir()] == ["young"]
+
+
 async def test_symbolic_links_are_neither_followed_nor_written_past(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     await store.put("prod/a.db", b"x")

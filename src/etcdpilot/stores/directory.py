@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from etcdpilot.stores.port import CHUNK, AlreadyThere, Entry, NotThere, Place, S
 from etcdpilot.stores.writing import make_directory
 
 DRAFTS = ".drafts"
+STALE_SECONDS = 24 * 3600
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -35,6 +37,7 @@ class DirectoryStore:
     def drafts(self) -> Path | None:
         with self._failures("make its drafts directory"):
             make_directory(self.root / DRAFTS)
+            _sweep(self.root / DRAFTS)
         return self.root / DRAFTS
 
     async def put(self, name: str, content: bytes) -> None:
@@ -80,20 +83,12 @@ class DirectoryStore:
 
     def _put_file(self, name: str, path: Path) -> None:
         if path.parent == self.root / DRAFTS:
-            with self._failures(f"flush {name}"):
-                path.chmod(0o600)
-                _flush_file(path)
             self._take_name(name, path)
-            path.unlink()
-        else:
-            self._put_copy(name, path)
-
-    def _put_copy(self, name: str, path: Path) -> None:
+            return
         with self._failures(f"write {name}"):
             draft = self._draft(b"")
             try:
                 shutil.copyfile(path, draft)
-                _flush_file(draft)
                 self._take_name(name, draft)
             finally:
                 draft.unlink(missing_ok=True)
@@ -101,19 +96,22 @@ class DirectoryStore:
     def _replace(self, name: str, content: bytes) -> None:
         draft = self._draft(content)
         with self._failures(f"write {name}"):
+            _flush_file(draft)
             draft.replace(self._place(name))
             _flush_directory(self._place(name).parent)
 
     def _draft(self, content: bytes) -> Path:
-        """A new file of 0600 in the drafts, flushed to the disk."""
+        """A new file of 0600 in the drafts."""
         with self._failures("write to it"):
             make_directory(self.root / DRAFTS)
             path = self.root / DRAFTS / secrets.token_hex(8)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+                    file.write(content)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
             return path
 
     def _take_name(self, name: str, draft: Path) -> None:
@@ -124,11 +122,7 @@ class DirectoryStore:
                 raise StoreFailed(
                     self.url, f"{path.parent} is a symbolic link.", why="A backup is not written past it."
                 )
-            try:
-                _link(draft, path)
-            except FileExistsError:
-                raise AlreadyThere(f"{path} is already there.", why="A backup is never written over.") from None
-            _flush_directory(path.parent)
+            give_name(draft, path)
 
     def _list(self, prefix: str) -> tuple[Entry, ...]:
         with self._failures("list it"):
@@ -149,6 +143,25 @@ class DirectoryStore:
         except OSError as error:
             remedy = "Free space there, and run this again: nothing half-written is kept." if _is_full(error) else ""
             raise StoreFailed(self.url, f"Could not {doing}.", why=_reason(error), remedy=remedy) from None
+
+
+def give_name(draft: Path, path: Path) -> None:
+    """Make a finished file known as `path`, flushed to the disk; AlreadyThere rather than over another. OSError too."""
+    draft.chmod(0o600)
+    _flush_file(draft)
+    try:
+        _link(draft, path)
+    except FileExistsError:
+        raise AlreadyThere(f"{path} is already there.", why="A backup is never written over.") from None
+    draft.unlink()
+    _flush_directory(path.parent)
+
+
+def _sweep(drafts: Path) -> None:
+    """Remove what saves that were cut off have left: no save takes a day."""
+    for path in drafts.iterdir():
+        if time.time() - path.lstat().st_mtime > STALE_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def _whole_files(root: Path) -> Iterator[Entry]:
