@@ -124,6 +124,9 @@ a  {{- 1 -}}  b {{-  2}} c {{/* x */ -}}  d{{- /* y */}}  e
 {{call .fn "a"}}
 {{call .i 1}}
 {{call nil}}
+{{.b | call}}
+{{.i | call}}
+{{.nope | call}}
 {{.fn}}
 {{html "<a href='x'>\"&" .i}} {{js "a'b\"\\<>&=\n\u2028é"}} {{urlquery "a b&c=d/é" 1}}
 {{.h}} {{.hp}} {{.h.Name}} {{.hp.Name}} {{.h.Address}} {{.hp.Address}} {{.h.Greet "hi" 2}} {{.h.Tags}} {{.h.Next}}

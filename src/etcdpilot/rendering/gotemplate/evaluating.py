@@ -40,6 +40,7 @@ from etcdpilot.rendering.gotemplate.values import (
     indirect,
     is_nothing,
     made,
+    plain,
     to_bytes,
     truth,
     type_of,
@@ -422,6 +423,7 @@ def _may_have(of: GoType | None, name: str) -> bool:
 
 def _as_reflect_shows(value: Value) -> str:
     """A value as Go names it where it has no name."""
-    if isinstance(value, str):
-        return value
-    return "<invalid Value>" if is_nothing(value) else f"<{type_of(value).text} Value>"
+    if is_nothing(value):
+        return "<invalid Value>"
+    of = type_of(value)
+    return str(plain(value)) if of.kind is Kind.STRING else f"<{of.text} Value>"
