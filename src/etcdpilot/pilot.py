@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from etcdpilot import observing, planning
 from etcdpilot.applying import health as proving
 from etcdpilot.applying.engine import Clock, carry_out
 from etcdpilot.applying.health import Health
+from etcdpilot.applying.locking import locked_hosts
 from etcdpilot.applying.world import RealWorld, SystemClock
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.hosts.fleet import Fleet, fleet_of
+from etcdpilot.hosts.lock import Lock
 from etcdpilot.model.cluster import ClusterSpec, Discovery, Roster
 from etcdpilot.model.events import Event
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
@@ -28,7 +30,7 @@ from etcdpilot.planning.files import wanted_files
 from etcdpilot.stores import loaded
 from etcdpilot.stores.journal import Journal
 from etcdpilot.stores.local_clusters import Wish, begin, find_binary, find_ports
-from etcdpilot.stores.lock import locked, user
+from etcdpilot.stores.lock import locked, owner_line, user
 from etcdpilot.stores.reading import read_text
 from etcdpilot.stores.state import Identity, StateFolder
 
@@ -74,8 +76,7 @@ async def plan(site: Site) -> Plan:
 async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
     """Carry out a plan that was shown. Hold the lock (`at_work`) from before planning until this has ended."""
     memory = settle_identity(site)
-    journal = Journal(site.state.journal, run=secrets.token_hex(4), by=user())
-    world = RealWorld(site.wanted, site.fleet, site.state, journal, site.clock, site.door, memory)
+    world = RealWorld(site.wanted, site.fleet, site.state, journal_of(site), site.clock, site.door, memory)
     try:
         async for event in carry_out(agreed, world):
             yield event
@@ -178,11 +179,19 @@ def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -
     return f"etcd {binary.version}, {binary.whence}"
 
 
-@contextmanager
-def at_work(site: Site, doing: str) -> Iterator[None]:
-    """One controller at a time; Refused names the one that is at work."""
+@asynccontextmanager
+async def at_work(site: Site, doing: str) -> AsyncIterator[None]:
+    """One controller at a time, here and on the hosts; Refused names the one that is at work."""
     with locked(site.state, doing, site.clock.now()):
-        yield
+        lock = Lock(site.wanted.name, owner_line(doing, site.clock.now()))
+        async with locked_hosts(site.fleet, lock) as taken_from:
+            for dead in taken_from:
+                journal_of(site).write("lock taken over", f"from {dead}, which gave no sign", site.clock.now())
+            yield
+
+
+def journal_of(site: Site) -> Journal:
+    return Journal(site.state.journal, run=secrets.token_hex(4), by=user())
 
 
 async def look(site: Site, memory: Memory) -> Seen:

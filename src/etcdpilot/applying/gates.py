@@ -22,26 +22,32 @@ if TYPE_CHECKING:
 DEADLINE = {HostKind.LOCAL: 60.0, HostKind.SSH: 120.0}
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
+# How long every silent member may have a known cause before the wait is given up: systemd tries again every five
+# seconds, so three tries have failed by then; a local process that has ended does not come back.
+CAUSE_STANDS = {HostKind.LOCAL: 0.0, HostKind.SSH: 15.0}
 
 
 async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str]:
     """Until every one of them answers a linearizable read (a learner: any read), and all are one cluster."""
     began, asked_why, pause = world.clock.monotonic(), world.clock.monotonic(), FIRST_PAUSE
     causes: dict[str, str] = {}
+    known_since: float | None = None
     while True:
         seen = await ask(world.door)
         silent = [name for name in names if not isinstance(seen.status(name), Known)]
         if not silent:
             require_one_cluster(names, seen, world)
             return
-        if world.clock.monotonic() - asked_why > CAUSE_EVERY:
-            asked_why = world.clock.monotonic()
+        now = world.clock.monotonic()
+        if now - asked_why > CAUSE_EVERY:
+            asked_why = now
             causes = await causes_of(silent, world)
-            if len(causes) == len(silent) and world.wanted.kind is HostKind.LOCAL:
-                raise did_not_start(causes)
+            known_since = (known_since or now) if len(causes) == len(silent) else None
             yield waiting_for(names, silent, causes, seen)
-        if world.clock.monotonic() - began > DEADLINE[world.wanted.kind]:
-            raise did_not_start(causes or {name: reason(seen, name) for name in silent})
+        if known_since is not None and now - known_since >= CAUSE_STANDS[world.wanted.kind]:
+            raise did_not_start(causes)
+        if now - began > DEADLINE[world.wanted.kind]:
+            raise did_not_start({name: causes.get(name) or reason(seen, name) for name in silent})
         await world.clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_PAUSE)
 

@@ -47,19 +47,18 @@ async def make_plan(chosen: Chosen) -> Plan:
 async def carry_out(chosen: Chosen, *, yes: bool, events: bool) -> None:
     from etcdpilot import pilot
 
-    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
-        with pilot.at_work(site, "apply"):
-            agreed = await pilot.plan(site)
-            if events:
-                click.echo(document.line(document.plan_document(agreed)))
-            else:
-                click.echo(human.plan_text(agreed))
-            require_no_refusals(agreed)
-            if agreed.changes_nothing:
-                return
-            if not yes:
-                agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
-            await show(pilot.apply(site, agreed), events=events)
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, "apply"):
+        agreed = await pilot.plan(site)
+        if events:
+            click.echo(document.line(document.plan_document(agreed)))
+        else:
+            click.echo(human.plan_text(agreed))
+        require_no_refusals(agreed)
+        if agreed.changes_nothing:
+            return
+        if not yes:
+            agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
+        await show(pilot.apply(site, agreed), events=events)
 
 
 async def show(events_of: AsyncIterator[Event], *, events: bool, quiet: bool = False) -> None:

@@ -121,7 +121,7 @@ async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) ->
     if whence and not machine:
         click.echo(whence)
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
-        with pilot.at_work(site, "up"):
+        async with pilot.at_work(site, "up"):
             changed = await settle(site, events=events, quiet=output == "json" and not events)
         found = await pilot.status(site)
     if output == "json" and not events:
@@ -192,12 +192,11 @@ def require_name(chosen: Chosen, meant: str | None) -> None:
 async def bring_down(chosen: Chosen, *, output: str) -> None:
     from etcdpilot import pilot
 
-    async with pilot.opened(chosen.wanted, chosen.state) as site:
-        with pilot.at_work(site, "down"):
-            agreed = await pilot.stop(site)
-            require_no_refusals(agreed)
-            if agreed.steps:
-                await show(pilot.apply(site, agreed), events=False, quiet=output == "json")
+    async with pilot.opened(chosen.wanted, chosen.state) as site, pilot.at_work(site, "down"):
+        agreed = await pilot.stop(site)
+        require_no_refusals(agreed)
+        if agreed.steps:
+            await show(pilot.apply(site, agreed), events=False, quiet=output == "json")
     stopped = bool(agreed.steps)
     if output == "json":
         click.echo(json.dumps({"cluster": chosen.wanted.name, "stopped": stopped}))

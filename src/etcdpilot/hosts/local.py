@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from etcdpilot.hosts.data import look_at_data
+from etcdpilot.hosts.lock import Lock
 from etcdpilot.hosts.port import Answer, Binaries, Question
 from etcdpilot.hosts.processes import environment_of, processes_of
 from etcdpilot.model.errors import HostFailed
@@ -25,7 +26,7 @@ from etcdpilot.model.files import FileSeen, FileToWrite
 from etcdpilot.model.observation import Machine, Process, ServiceSeen
 
 STOP_SECONDS = 10.0
-LOG_LINES = 8
+LOG_LINES = 40
 MARGINAL_BYTES = 65536
 
 
@@ -122,6 +123,16 @@ class LocalHost:
         aside = f"{path}.{stamp}"
         os.rename(path, aside)
         return aside
+
+    async def acquire(self, lock: Lock) -> str:
+        """The lock on the state folder is the lock on this machine's members."""
+        return "ours"
+
+    async def keep(self, lock: Lock) -> None:
+        """Nothing to keep."""
+
+    async def release(self, lock: Lock) -> None:
+        """Nothing to give back."""
 
     async def close(self) -> None:
         """Nothing is held open."""

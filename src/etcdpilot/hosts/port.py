@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from etcdpilot.hosts.lock import Lock
 from etcdpilot.model.files import FileSeen, FileToWrite
 from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
 
@@ -83,5 +84,13 @@ class Host(Protocol):
 
     async def move_aside(self, path: str, stamp: str) -> str:
         """Rename `path` to `path.<stamp>`; returns the new path, or an empty string when there was nothing."""
+
+    async def acquire(self, lock: Lock) -> str:
+        """`ours`, `took WHO` from an owner that gave no sign, or `held WHO`."""
+
+    async def keep(self, lock: Lock) -> None:
+        """A sign of life; to be given more often than every `STALE_SECONDS`."""
+
+    async def release(self, lock: Lock) -> None: ...
 
     async def close(self) -> None: ...

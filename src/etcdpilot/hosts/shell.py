@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from etcdpilot.hosts.blame import REACHING, unreachable
+from etcdpilot.hosts.lock import CHECK, Lock
 from etcdpilot.hosts.login import Login, log_in
 from etcdpilot.hosts.quoting import command
 from etcdpilot.model.errors import HostFailed
@@ -30,6 +31,7 @@ class Shell:
         self._opening = asyncio.Lock()
         self._channels = asyncio.Semaphore(CHANNELS)
         self._done: list[str] = []
+        self.lock: Lock | None = None  # from when it is held, nothing is changed without it
 
     async def open(self) -> asyncssh.SSHClientConnection:
         async with self._opening:
@@ -55,11 +57,14 @@ class Shell:
         stdin: Iterable[bytes] = (),
         when: bytes = b"",
         patience: float = PATIENCE,
+        changes: bool = True,
     ) -> bytes:
         """What the script printed. `doing` completes "while …". With `when`, stdin follows only that first line.
 
         Raises HostFailed when the script fails, takes longer than `patience` seconds, or the connection is lost.
         """
+        if changes and self.lock is not None:
+            script, arguments = CHECK + script, (self.lock.cluster, self.lock.owner, *arguments)
         line = command(script, *arguments, become_root=True)
         async with self._channels, self._blamed(doing, patience):
             connection = await self.open()

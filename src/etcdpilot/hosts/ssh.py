@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from etcdpilot.hosts import install, look, write
+from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
 from etcdpilot.hosts.port import Answer, Binaries, Question
 from etcdpilot.hosts.shell import Shell
@@ -40,7 +41,9 @@ class SshHost:
         self._architecture = ""
 
     async def look(self, question: Question) -> Answer:
-        printed = await self.shell.run("looking at it", look.LOOK, *look.arguments(question), patience=LOOK_SECONDS)
+        printed = await self.shell.run(
+            "looking at it", look.LOOK, *look.arguments(question), patience=LOOK_SECONDS, changes=False
+        )
         try:
             seen = look.answer(question, printed)
         except (ValueError, LookupError) as error:
@@ -55,7 +58,7 @@ class SshHost:
 
     async def architecture(self) -> str:
         if not self._architecture:
-            said = await self.shell.run("asking for its architecture", "uname -m")
+            said = await self.shell.run("asking for its architecture", "uname -m", changes=False)
             self._architecture = install.architecture_named(said.decode().strip())
         return self._architecture
 
@@ -98,6 +101,24 @@ class SshHost:
 
     async def move_aside(self, path: str, stamp: str) -> str:
         return (await self.shell.run(f"moving {path} aside", write.MOVE_ASIDE, path, stamp)).decode()
+
+    async def acquire(self, lock: Lock) -> str:
+        """From now on nothing is changed here without it; what is returned tells whether it was got."""
+        stale = str(STALE_SECONDS)
+        said = await self.shell.run(
+            "taking the lock", ACQUIRE, lock.cluster, lock.owner, stale, patience=LOOK_SECONDS, changes=False
+        )
+        self.shell.lock = lock
+        return said.decode(errors="replace").strip()
+
+    async def keep(self, lock: Lock) -> None:
+        await self.shell.run("keeping the lock", KEEP, lock.cluster, lock.owner, patience=LOOK_SECONDS, changes=False)
+
+    async def release(self, lock: Lock) -> None:
+        self.shell.lock = None
+        await self.shell.run(
+            "giving the lock back", RELEASE, lock.cluster, lock.owner, patience=LOOK_SECONDS, changes=False
+        )
 
     async def close(self) -> None:
         await self.shell.close()

@@ -23,6 +23,8 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"couldn't find local name \"(.+?)\"", "{1} is not in its initial cluster"),
         (r"--initial-cluster has (.+?) but missing from --initial-advertise-peer-urls", "its peer URLs disagree: {1}"),
         (r"cluster ID mismatch", "it holds the data of another cluster"),
+        (r"invalid value \\?\"(.+?)\\?\" for (\S+?):", "{1} is no value of {2}"),
+        (r"rejected connection", "a peer or client was refused: {0}"),
         (r"flag provided but not defined: -+(\S+)", "this etcd has no option {1}"),
         (r"conflicting environment variable \"(\S+)\"", "{1} is set in the environment and as a flag"),
         (r"permanently removed from the cluster", "it was removed from the cluster"),
@@ -34,6 +36,14 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"etcdpilot guard: (.+)", "{1}"),
     )
 )
+
+
+SYSTEMD = re.compile(r"(Starting|Started|Stopping|Stopped|Failed to start) |\S+\.service: |See user logs")
+
+
+def etcds_own(lines: Iterable[str]) -> list[str]:
+    """Without what systemd says of the unit: that it failed is known, why stands in etcd's own lines."""
+    return [line for line in lines if line.strip() and not SYSTEMD.match(line)]
 
 
 def cause_in(lines: Iterable[str]) -> str:

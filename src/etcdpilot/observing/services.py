@@ -5,7 +5,7 @@ from __future__ import annotations
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.hosts.port import Answer, Question
 from etcdpilot.model.cluster import MemberSpec
-from etcdpilot.observing.causes import cause_in
+from etcdpilot.observing.causes import cause_in, etcds_own, words_of
 
 
 async def look_at_service(member: MemberSpec, fleet: Fleet) -> Answer:
@@ -15,12 +15,12 @@ async def look_at_service(member: MemberSpec, fleet: Fleet) -> Answer:
 
 
 async def why_not_running(member: MemberSpec, fleet: Fleet) -> str:
-    """Why a member does not run, from its own last words; empty while it runs and has said nothing telling."""
+    """Why a member does not get ready, from its own last words; empty while it runs and has said nothing telling."""
     answer = await look_at_service(member, fleet)
-    cause = cause_in(answer.service.log_tail)
+    said = etcds_own(answer.service.log_tail)
+    if cause := cause_in(said):
+        return cause
     if answer.process is not None:
         return ""
-    if cause:
-        return cause
-    last = answer.service.log_tail[-1] if answer.service.log_tail else "it wrote nothing"
+    last = words_of(said[-1]) if said else "it wrote nothing"
     return f"etcd does not run ({answer.service.result or answer.service.active}); its last words: {last}"

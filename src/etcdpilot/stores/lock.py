@@ -55,6 +55,11 @@ def holder(handle: int) -> str:
         return "it has just begun"
 
 
+def owner_line(doing: str, now: datetime) -> str:
+    """The same in one line, for locks on hosts."""
+    return f"{doing}, process {os.getpid()} of {user()} on {socket.gethostname()}, since {now.isoformat(timespec='seconds')}"
+
+
 def user() -> str:
     try:
         return getpass.getuser()

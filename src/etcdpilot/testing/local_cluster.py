@@ -160,13 +160,12 @@ class LocalCluster:
     async def _apply(self) -> None:
         from etcdpilot import pilot
 
-        async with pilot.opened(self.wanted, self.directory) as site:
-            with pilot.at_work(site, "test"):
-                agreed = await pilot.plan(site)
-                if agreed.refusals:
-                    raise AssertionError(str(agreed.refusals))
-                async for _ in pilot.apply(site, agreed):
-                    pass
+        async with pilot.opened(self.wanted, self.directory) as site, pilot.at_work(site, "test"):
+            agreed = await pilot.plan(site)
+            if agreed.refusals:
+                raise AssertionError(str(agreed.refusals))
+            async for _ in pilot.apply(site, agreed):
+                pass
 
     async def _stop(self) -> None:
         for member in self.members:
