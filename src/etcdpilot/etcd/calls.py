@@ -106,10 +106,11 @@ class Calls:
             await self._login.renew(self)
             return
         again = verdict is Verdict.NOT_DONE or (verdict is Verdict.UNKNOWN and method.repeatable)
+        if verdict is not Verdict.REJECTED:
+            self.move_on_from(connection)  # also where the call ends here: the next one shall not meet the same silence
         pause = tries.pause()
         if not again or self.pinned or tries.remaining() <= pause:
             raise error_of(method.name, tuple(tries.failures), changes_something=not method.repeatable)
-        self.move_on_from(connection)
         await asyncio.sleep(pause)
 
     async def _try(

@@ -28,6 +28,9 @@ SETTINGS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_http_proxy", 0),
     # Channels of two clients with other certificates must not share a connection.
     ("grpc.use_local_subchannel_pool", 1),
+    # A window that does not grow: left to itself gRPC reads ahead of a slow consumer by a hundred megabytes.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 4 * 1024 * 1024),
     # Who may repeat a call is decided in calls.py, and nowhere below it.
     ("grpc.enable_retries", 0),
 )

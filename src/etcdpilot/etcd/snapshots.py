@@ -7,7 +7,6 @@ both to its file, and so should whoever reads this: a restore looks for that tra
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,9 +18,9 @@ from etcdpilot.etcd.calls import Calls, TryFailed, failure_of
 from etcdpilot.etcd.connections import Connection
 from etcdpilot.etcd.errors import Failure, SnapshotBroken
 from etcdpilot.etcd.methods import SNAPSHOT
+from etcdpilot.etcd.trailing_digest import TRAILER_BYTES, TrailingDigest
 from etcdpilot.etcd.verdicts import Verdict, error_of, judge
 
-TRAILER_BYTES = 32
 # A member that is still preparing its copy, or whose host vanished, sends nothing.
 SILENCE_SECONDS = 60.0
 
@@ -29,16 +28,14 @@ SILENCE_SECONDS = 60.0
 class SnapshotStream:
     """`async for chunk in client.at(endpoint).maintenance.snapshot()`: bytes to be written one after another.
 
-    Never holds more than a chunk (etcd's are 32 KiB) and the trailer. Raises SnapshotBroken at the end if the bytes
+    Never holds more than a few megabytes (etcd's chunks are 32 KiB). Raises SnapshotBroken at the end if the bytes
     are not those that etcd meant: whoever writes a file gives it its name only after that. `size`, `sha256` (hex) and
     `version` (3.6 and later, else empty) are known when the stream has ended.
     """
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._digest = hashlib.sha256()
-        self._tail = b""
-        self.size = 0
+        self._digest = TrailingDigest()
         self.sha256 = ""
         self.version = ""
 
@@ -49,13 +46,18 @@ class SnapshotStream:
         try:
             while answer is not grpc.aio.EOF:
                 self.version = answer.version or self.version
-                self._feed(answer.blob)
+                await self._digest.feed(answer.blob)
                 remaining = answer.remaining_bytes
                 yield answer.blob
                 answer = await self._read(connection, stream)
         finally:
             stream.cancel()
-        self._verify(connection, remaining)
+        await self._verify(connection, remaining)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far, the trailer among them."""
+        return self._digest.size
 
     async def _open(self, connection: Connection) -> tuple[Any, Any]:
         """The stream and its first answer; logs in again once if the token was refused."""
@@ -85,20 +87,14 @@ class SnapshotStream:
             text = f"nothing came for {SILENCE_SECONDS:.0f} s"
             raise TryFailed(Failure(str(connection.endpoint), "DEADLINE_EXCEEDED", text)) from None
 
-    def _feed(self, blob: bytes) -> None:
-        """Hash all but the last 32 bytes seen so far: they may be the trailer."""
-        self.size += len(blob)
-        seen = self._tail + blob
-        self._digest.update(memoryview(seen)[:-TRAILER_BYTES])
-        self._tail = seen[-TRAILER_BYTES:]
-
-    def _verify(self, connection: Connection, remaining: int) -> None:
-        self.sha256 = self._digest.hexdigest()
+    async def _verify(self, connection: Connection, remaining: int) -> None:
+        found, sent = await self._digest.finish()
         failure = Failure(str(connection.endpoint), "DATA_LOSS", f"{self.size} bytes came, {remaining} did not")
         if remaining or self.size <= TRAILER_BYTES:
             raise self._broken(failure, "The snapshot is not whole.")
-        if self._digest.digest() != self._tail:
+        if found != sent:
             raise self._broken(failure, "The snapshot's SHA-256 is not the one that etcd sent with it.")
+        self.sha256 = found.hex()
 
     def _broken(self, failure: Failure, what: str) -> SnapshotBroken:
         return SnapshotBroken(SNAPSHOT.name, what, failure, remedy="Throw it away and take another, from any member.")
