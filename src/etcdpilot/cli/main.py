@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "health": ("look", "health", "Prove it: reads, a write, equal hashes. Exit 1 when a proof fails."),
     "backup": ("backup", "backup", "Take backups, prove them, look into them, and let old ones go."),
     "pki": ("pki", "pki", "Certificates from cfssl's JSON files, and a judge of certificates."),
+    "confd": ("confd", "confd", "Keep files equal to templates over keys; takes confd's resources and flags."),
     "ctl": ("tools", "ctl", "Run the real etcdctl with endpoints and certificates set."),
     "env": ("tools", "env", "Print the exports that make a bare etcdctl work."),
     "schema": ("about", "schema", "Print the JSON schema of the cluster file, for editors."),
