@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from etcdpilot.model.errors import SpecError
+from etcdpilot.stores.packages import unpack
 from lab.base import cache_folder
 from lab.commands import LabError, run
-from lab.debian_packages import unpack
 
 PROGRAMS = ("etcd", "etcdctl", "etcdutl")
 BUILD_SECONDS = 1200
@@ -77,7 +78,7 @@ def outcome(version: str, bring: Callable[[Path], None]) -> Outcome:
         with beside(place) as folder:
             bring(folder)
             require_version(folder / "etcd", version)
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
+    except (LabError, SpecError, OSError, subprocess.SubprocessError) as problem:
         return Outcome(version, None, str(problem).strip()[-400:])
     return Outcome(version, place)
 
@@ -88,8 +89,8 @@ def outcome_of_tool(name: str, packages: tuple[str, ...]) -> Outcome:
         return Outcome(name, place)
     try:
         with beside(place) as folder:
-            unpack(packages, None, folder)
-    except (LabError, OSError, subprocess.SubprocessError) as problem:
+            unpack(packages, "", folder)
+    except (LabError, SpecError, OSError, subprocess.SubprocessError) as problem:
         return Outcome(name, None, str(problem).strip()[-400:])
     return Outcome(name, place)
 
