@@ -49,8 +49,10 @@ class Tries:
 
     def share(self, repeatable: bool) -> float:
         """Seconds for the next try. A call that may be repeated leaves the untried endpoints their part."""
-        untried = max(1, self.endpoints - len(self.failures)) if repeatable else 1
-        return max(0.01, self.remaining() / untried)
+        if not repeatable or self.endpoints == 1:
+            return max(0.01, self.remaining())
+        untried = self.endpoints - len(self.failures)
+        return max(0.01, self.remaining() / (untried if untried > 0 else 2))
 
     def pause(self) -> float:
         """How long to wait before the next try: not at all until every endpoint had its turn."""
@@ -120,7 +122,7 @@ class Calls:
         started = loop.time()
         await self._connected(connection, min(CONNECT_SECONDS, limit))
         left = max(0.01, limit - (loop.time() - started))
-        metadata = await self.metadata(method)
+        metadata = await self.metadata(method, left)
         try:
             answer: Answer = await connection.stub(method)(request, timeout=left, metadata=metadata)
         except grpc.aio.AioRpcError as error:
@@ -135,11 +137,11 @@ class Calls:
     async def stream(self, connection: Connection, method: Method[Request, Answer], *request: Request) -> Any:
         """Open a stream at one endpoint; the caller reads it and cancels it. Raises TryFailed."""
         await self._connected(connection, CONNECT_SECONDS)
-        return connection.stub(method)(*request, metadata=await self.metadata(method))
+        return connection.stub(method)(*request, metadata=await self.metadata(method, self.timeout))
 
-    async def metadata(self, method: Method[Request, Answer]) -> tuple[tuple[str, str], ...]:
+    async def metadata(self, method: Method[Request, Answer], within: float) -> tuple[tuple[str, str], ...]:
         """The token, where one is needed, and whether the member must know a leader."""
-        token = await self._login.metadata(self, method) if self._login is not None else ()
+        token = await self._login.metadata(self, method, within) if self._login is not None else ()
         return (*token, *WITH_LEADER) if method.needs_leader else token
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

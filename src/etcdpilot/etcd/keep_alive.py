@@ -55,7 +55,7 @@ class KeptLease:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait((self._renewing,))
-        with suppress(EtcdError):
+        with suppress(EtcdError, RuntimeError):  # RuntimeError: the client was closed first
             await self._leases.revoke(self.id, timeout=REVOKE_SECONDS)
 
     async def _renew(self, expires: float) -> None:
@@ -71,11 +71,11 @@ class KeptLease:
 
     async def _renew_at(self, connection: Connection, limit: asyncio.Timeout) -> bool:
         """Renew at this member while it answers; True: the lease is gone."""
-        try:
-            return await self._renew_on_a_stream(connection, limit)
-        except TryFailed as failed:
-            if judge(failed.failure) is Verdict.LOG_IN:
-                with suppress(EtcdError):
+        with suppress(EtcdError):  # nobody could log us in: the next try may find somebody who can
+            try:
+                return await self._renew_on_a_stream(connection, limit)
+            except TryFailed as failed:
+                if judge(failed.failure) is Verdict.LOG_IN:
                     await self._calls.log_in_again()
         self._calls.move_on_from(connection)
         return False

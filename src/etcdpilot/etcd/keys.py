@@ -14,6 +14,8 @@ def prefix_end(prefix: bytes) -> bytes:
 def key_range(key: str | bytes, prefix: bool, range_end: str | bytes) -> tuple[bytes, bytes]:
     """As etcd wants it. The empty prefix is every key; etcd takes a zero byte for the empty key there."""
     start = as_bytes(key)
+    if prefix and range_end:
+        raise ValueError("a range has a prefix or an end, not both")
     if not prefix:
         return start, as_bytes(range_end)
     return start or b"\0", prefix_end(start)

@@ -89,18 +89,17 @@ class Kv:
         self,
         key: str | bytes = b"",
         *,
-        prefix: bool = True,
         range_end: str | bytes = b"",
         revision: int = 0,
         keys_only: bool = False,
         timeout: float | None = None,
     ) -> AsyncIterator[KeyValue]:
-        """Every key of a range of any size, in order, as of one revision, a few megabytes at a time.
+        """Every key with a prefix (or up to `range_end`), however many, as of one revision, a few megabytes at a time.
 
         The revision is that of the first page, so that a long scan is one state of the store. `timeout` is for each
         page. Raises Compacted where that revision is compacted away before the scan is through.
         """
-        start, end = key_range(key, prefix, range_end)
+        start, end = key_range(key, not range_end, range_end)
         size = FIRST_PAGE
         while True:
             request = pb.RangeRequest(key=start, range_end=end, limit=size, revision=revision, keys_only=keys_only)

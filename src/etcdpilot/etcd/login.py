@@ -29,26 +29,27 @@ class Login:
     _token: str | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-    async def metadata(self, calls: Asks, method: Method[Any, Any]) -> tuple[tuple[str, str], ...]:
-        """The header that carries the token; logs in first when there is none yet."""
+    async def metadata(self, calls: Asks, method: Method[Any, Any], within: float) -> tuple[tuple[str, str], ...]:
+        """The header that carries the token; logs in first when there is none yet, in so many seconds."""
         if method.name == AUTHENTICATE.name:
             return ()
-        token = self._token if self._token is not None else await self._log_in(calls, None)
+        token = self._token if self._token is not None else await self._log_in(calls, None, within)
         return (("token", token),) if token else ()
 
     async def renew(self, calls: Asks) -> None:
         """Get another token; of many calls that were refused at once, one logs in for all."""
-        await self._log_in(calls, self._token)
+        await self._log_in(calls, self._token, None)
 
-    async def _log_in(self, calls: Asks, refused: str | None) -> str:
+    async def _log_in(self, calls: Asks, refused: str | None, within: float | None) -> str:
         async with self._lock:
             if self._token is None or self._token == refused:
-                self._token = await self._ask(calls)
+                self._token = await self._ask(calls, within)
             return self._token
 
-    async def _ask(self, calls: Asks) -> str:
+    async def _ask(self, calls: Asks, within: float | None) -> str:
+        request = pb.AuthenticateRequest(name=self.user, password=self.password)
         try:
-            answer = await calls.unary(AUTHENTICATE, pb.AuthenticateRequest(name=self.user, password=self.password))
+            answer = await calls.unary(AUTHENTICATE, request, within)
         except Rejected as error:
             if "authentication is not enabled" not in error.text:
                 raise

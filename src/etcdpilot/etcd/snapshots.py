@@ -40,8 +40,8 @@ class SnapshotStream:
         self.version = ""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        connection = self._calls.current
-        stream, answer = await self._open(connection)
+        self._digest = TrailingDigest()
+        connection, stream, answer = await self._open()
         remaining = 0
         try:
             while answer is not grpc.aio.EOF:
@@ -59,17 +59,25 @@ class SnapshotStream:
         """Bytes so far, the trailer among them."""
         return self._digest.size
 
-    async def _open(self, connection: Connection) -> tuple[Any, Any]:
-        """The stream and its first answer; logs in again once if the token was refused."""
-        for again in (True, False):
+    async def _open(self) -> tuple[Connection, Any, Any]:
+        """A stream and its first answer, from the first member that gives one; logs in again once if need be."""
+        failures: list[Failure] = []
+        logged_in = False
+        while True:
+            connection = self._calls.current
             try:
                 stream = await self._calls.stream(connection, SNAPSHOT, pb.SnapshotRequest())
-                return stream, await self._next(connection, stream)
+                return connection, stream, await self._next(connection, stream)
             except TryFailed as failed:
-                refused = again and judge(failed.failure) is Verdict.LOG_IN
-                if not (refused and await self._calls.log_in_again()):
-                    raise error_of(SNAPSHOT.name, (failed.failure,), changes_something=False) from None
-        raise AssertionError("the second try either returns or raises")
+                failures.append(failed.failure)
+            verdict = judge(failures[-1])
+            if verdict is Verdict.LOG_IN and not logged_in and await self._calls.log_in_again():
+                logged_in = True
+                continue
+            self._calls.move_on_from(connection)
+            final = self._calls.pinned or verdict in (Verdict.REJECTED, Verdict.LOG_IN)
+            if final or len(failures) >= len(self._calls.endpoints):
+                raise error_of(SNAPSHOT.name, tuple(failures), changes_something=False)
 
     async def _read(self, connection: Connection, stream: Any) -> Any:
         try:

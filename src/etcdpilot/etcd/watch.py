@@ -150,15 +150,25 @@ class Watcher:
     async def _follow_a_member(self) -> None:
         connection = self._calls.current
         try:
+            if await self._followed_until_the_token_ran_out(connection):
+                return
+        except Unavailable as nobody:  # nobody could log us in, for example: a watch outlives that
+            self.trouble = str(nobody)
+            if self._calls.pinned:
+                raise
+        self._calls.move_on_from(connection)
+        await asyncio.sleep(self._pause)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    async def _followed_until_the_token_ran_out(self, connection: Connection) -> bool:
+        try:
             await self._follow(connection)
         except TryFailed as failed:
             self.trouble = str(failed.failure)
             if await self._only_the_token(failed.failure):
-                return
+                return True
             self._raise_if_final(failed.failure)
-        self._calls.move_on_from(connection)
-        await asyncio.sleep(self._pause)
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        return False
 
     async def _follow(self, connection: Connection) -> None:
         """Deliver what this member sends until the stream ends."""
@@ -211,8 +221,8 @@ class Watcher:
         refused = judge(failure) is Verdict.LOG_IN or "permission denied" in failure.text
         if not refused or self._logged_in:
             return False
-        self._logged_in = True
-        return await self._calls.log_in_again()
+        self._logged_in = await self._calls.log_in_again()
+        return self._logged_in
 
     def _raise_if_final(self, failure: Failure) -> None:
         verdict = judge(failure)

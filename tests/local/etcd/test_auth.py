@@ -127,6 +127,25 @@ async def test_a_token_that_the_members_forgot_is_renewed(cluster: RawCluster, r
         assert not lease.lost.is_set()
 
 
+async def test_a_watch_with_a_password_outlives_the_loss_of_all_members(
+    cluster: RawCluster, root: Client, writer: Client
+) -> None:
+    async with writer.watch("seen/", prefix=True) as events:
+        for member in cluster.members.values():
+            member.kill()
+
+        async def noticed() -> bool:
+            return bool(events.trouble)
+
+        await eventually(noticed)
+        cluster.start()
+        await cluster.up()
+        await eventually(lambda: _root_reads(root))
+        await root.kv.put("seen/again", "1")
+        event = await anext(events)
+        assert isinstance(event, WatchEvent) and event.kv.key == b"seen/again"
+
+
 async def test_a_token_from_before_a_change_of_auth_is_renewed(root: Client, writer: Client) -> None:
     await writer.kv.put("seen/r", "1")
     await root.auth.add_role("newer")

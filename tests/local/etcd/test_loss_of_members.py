@@ -164,6 +164,11 @@ async def test_calls_move_on_from_a_member_that_is_gone(cluster: RawCluster, cli
             with pytest.raises(Unavailable, match="Connection refused"):
                 async with pinned.watch("gone"):
                     pass
+            with pytest.raises(Unavailable, match="Connection refused"):
+                async for _ in pinned.maintenance.snapshot():
+                    pass
+            async with Client([member.client_url, *cluster.endpoints], tls_of(cluster)) as fresh:
+                assert [chunk async for chunk in fresh.maintenance.snapshot()]
         await back(cluster, client, name)
 
 
