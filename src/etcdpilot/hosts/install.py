@@ -48,7 +48,7 @@ if ! is_whole "$folder" "$@"; then
     new=$folder.new
     rm -rf -- "$new"
     mkdir -- "$new"
-    tar -x -p --no-same-owner -f - -C "$new"
+    tar -x -m -p --no-same-owner -f - -C "$new"
     is_whole "$new" "$@" || { echo "the programs did not arrive whole" >&2; exit 1; }
     said=$("$new/etcd" --version) || { echo "the etcd that was brought does not run here" >&2; exit 1; }
     case $said in
