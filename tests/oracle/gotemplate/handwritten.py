@@ -118,6 +118,9 @@ a  {{- 1 -}}  b {{-  2}} c {{/* x */ -}}  d{{- /* y */}}  e
 {{slice .ss 4}}
 {{slice .s 0 1 2}}
 {{slice .m 1}}
+{{slice .ss .i}}
+{{slice .ss .n}}
+{{slice .ss nil}}
 {{slice .ar 1}}
 {{call .fn 4}} {{call .fn .t}} {{4 | call .fn}}
 {{call .fn}}

@@ -23,6 +23,7 @@ from etcdpilot.rendering.gotemplate.values import (
     from_bytes,
     made,
     to_bytes,
+    wrapped,
     zero,
 )
 
@@ -118,7 +119,7 @@ def from_json(data: dict[str, Any]) -> Value:
     if data["t"] == "nil":
         return None
     if data["t"] == "func":
-        return function("int -> int", lambda number: 2 * number)
+        return function("int -> int", lambda number: wrapped(Kind.INT, 2 * number))
     return _built(type_named(data["t"]), data["v"])
 
 
@@ -161,7 +162,7 @@ def _typed(signature: str, result: GoType, call: Any) -> Func:
 
 
 FUNCTIONS: dict[str, Func] = {
-    "add": function("int, int -> int", lambda a, b: (a + b + 2**63) % 2**64 - 2**63),
+    "add": function("int, int -> int", lambda a, b: wrapped(Kind.INT, a + b)),
     "up": function("string -> string", upper),
     "joined": function("[]string, string -> string", lambda items, by: by.join(items.items)),
     "fail": function("string -> string", _fail),

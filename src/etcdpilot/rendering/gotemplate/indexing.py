@@ -91,7 +91,7 @@ def prepared(value: Value, wanted: GoType) -> Value:
 
 def slice_(item: Value, *places: Value) -> Value:
     """`slice x 1 2` is x[1:2], `slice x 1 2 3` is x[1:2:3]. A number inside an interface is refused, as Go does."""
-    item = unheld(item)
+    item, places = unheld(item), tuple(Held(None) if place is None else place for place in places)
     if is_nothing(item):
         raise FunctionError("slice of untyped nil")
     item, is_nil = indirect(item)
