@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from etcdpilot.applying.engine import Clock
+from etcdpilot.observing.clock import Clock
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.errors import ClusterFailed, HostFailed
 from etcdpilot.model.knowledge import Known
@@ -22,6 +22,7 @@ from etcdpilot.stores.directory import give_name
 from etcdpilot.stores.port import AlreadyThere, SnapshotStore
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt
 from etcdpilot.stores.snapshot.mvcc import live_count, read_revisions
+from etcdpilot.stores.snapshot.trailer import Trailer
 from etcdpilot.stores.snapshot.verify import verify
 from etcdpilot.stores.writing import write_private
 
@@ -84,9 +85,9 @@ async def _take(
     taken_at, begun = clock.now(), clock.monotonic()
     endpoint = door.endpoints[member]
     status = await door.client().at(endpoint).maintenance.status(timeout=ANSWER_SECONDS)
-    await _stream(door, member, draft, progress)
+    trailer = await _stream(door, member, draft, progress)
     # The status was asked before: what the snapshot holds can only be the same or newer.
-    verdict = await _prove(door, member, draft, at_least=status.revision)
+    verdict = await _prove(door, member, draft, trailer, at_least=status.revision)
     snapshot = verdict.snapshot
     if not verdict.sound or snapshot is None:
         raise ClusterFailed(
@@ -99,7 +100,7 @@ async def _take(
         member=member,
         revision=snapshot.current_revision,
         hash=snapshot.hash,
-        keys=await asyncio.to_thread(_count, draft),
+        keys=await _count(door, member, draft, snapshot.current_revision),
         size=verdict.size,
         sha256=verdict.sha256,
         taken_at=taken_at,
@@ -112,26 +113,32 @@ async def _take(
     return manifest, verdict.notes
 
 
-async def _stream(door: Door, member: str, draft: Path, progress: Progress | None) -> None:
+async def _stream(door: Door, member: str, draft: Path, progress: Progress | None) -> Trailer:
     """Write the member's snapshot to `draft`; the stream checks its SHA-256 while it passes."""
-    written = 0
+    stream = door.client().at(door.endpoints[member]).maintenance.snapshot()
     with draft.open("wb", buffering=BUFFER) as file:
-        async for chunk in door.client().at(door.endpoints[member]).maintenance.snapshot():
+        async for chunk in stream:
             try:
                 file.write(chunk)
             except OSError as error:
                 raise _no_room(draft, error) from None
-            written += len(chunk)
             if progress:
-                progress(written)
+                progress(stream.size)
+    checked = bytes.fromhex(stream.sha256)
+    return Trailer(stream.size, bytes.fromhex(stream.file_sha256), checked, checked)
 
 
-async def _prove(door: Door, member: str, draft: Path, at_least: int) -> Verdict:
-    """Hold the file against its checksum, itself, and the member's own hash of keys at its revision."""
-    live = await _live_hash(door, member, draft)
-    expected = Expected(at_least=at_least, hash_of_keys=live if isinstance(live, KeysHash) else None)
-    verdict = await asyncio.to_thread(verify, draft, expected, hash_keys=True)
-    return verdict if isinstance(live, KeysHash) else replace(verdict, notes=(*verdict.notes, live))
+async def _prove(door: Door, member: str, draft: Path, trailer: Trailer, at_least: int) -> Verdict:
+    """Hold what was written against itself, and its keys against the member's own hash of them at that revision."""
+    proving = asyncio.to_thread(verify, draft, Expected(at_least=at_least), hash_keys=True, trailer=trailer)
+    verdict, live = await asyncio.gather(proving, _live_hash(door, member, draft))
+    if isinstance(live, str):
+        return replace(verdict, notes=(*verdict.notes, live))
+    if verdict.hash_of_keys == live:
+        return verdict
+    # Another hash at the same compaction is a fault; after a compaction in between, the file must be looked at anew.
+    expected = Expected(at_least=at_least, hash_of_keys=live)
+    return await asyncio.to_thread(verify, draft, expected, trailer=trailer)
 
 
 async def _live_hash(door: Door, member: str, draft: Path) -> KeysHash | str:
@@ -144,7 +151,17 @@ async def _live_hash(door: Door, member: str, draft: Path) -> KeysHash | str:
     return found.value if isinstance(found, Known) else f"its keys were not compared with the member's: {found.why}"
 
 
-def _count(draft: Path) -> int:
+async def _count(door: Door, member: str, draft: Path, revision: int) -> int:
+    """How many keys live. The member has counted them already; where it cannot be asked, the file is."""
+    try:
+        client = door.client().at(door.endpoints[member])
+        answer = await client.kv.range(b"\0", range_end=b"\0", revision=revision, count_only=True, serializable=True)
+        return answer.count
+    except ClusterFailed:
+        return await asyncio.to_thread(_count_offline, draft)
+
+
+def _count_offline(draft: Path) -> int:
     with BoltFile.open(draft) as database:
         return live_count(database)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Protocol
 
 from etcdpilot.model.errors import EtcdpilotError
@@ -11,14 +10,7 @@ from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started,
 from etcdpilot.model.membership import Membership
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.steps import Step
-
-
-class Clock(Protocol):
-    """Time comes in as an argument: the wall's for journals, a steady one for waits."""
-
-    def now(self) -> datetime: ...
-    def monotonic(self) -> float: ...
-    async def sleep(self, seconds: float) -> None: ...
+from etcdpilot.observing.clock import Clock
 
 
 class World(Protocol):

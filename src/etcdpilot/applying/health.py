@@ -7,10 +7,10 @@ member. The key stands below `/etcdpilot/health/` under a lease, so that a run t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.health import Health, Proof
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.observing.members import ask
@@ -18,25 +18,6 @@ from etcdpilot.observing.members import ask
 PREFIX = "/etcdpilot/health/"
 LEASE_SECONDS = 30
 PROOF_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One thing that was proved, or why it was not. `where` is a member, or empty for the cluster."""
-
-    what: str
-    where: str
-    holds: bool
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    proofs: tuple[Proof, ...]
-
-    @property
-    def healthy(self) -> bool:
-        return bool(self.proofs) and all(proof.holds for proof in self.proofs)
 
 
 async def prove(door: Door, *, nonce: str) -> Health:

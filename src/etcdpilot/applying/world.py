@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import assert_never
 
 from etcdpilot.applying import certificates, data, files, members, services, versions
-from etcdpilot.applying.engine import Clock
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
@@ -33,21 +30,11 @@ from etcdpilot.model.steps import (
     UpdateMember,
     WriteFiles,
 )
+from etcdpilot.observing.clock import Clock
 from etcdpilot.observing.members import ask, membership
 from etcdpilot.observing.memory import open_door
 from etcdpilot.stores.journal import Journal
 from etcdpilot.stores.state import Identity, StateFolder
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import rich_click as click
+import click
 
 from etcdpilot import __version__
 from etcdpilot.cli.choosing import with_output

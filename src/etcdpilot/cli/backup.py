@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.choosing import Chosen, Command, choose, with_file, with_output
 from etcdpilot.cli.views import backups as views

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.views.text import clean
 from etcdpilot.model.errors import SpecError

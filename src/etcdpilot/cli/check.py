@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.choosing import with_output
 from etcdpilot.cli.views.text import clean

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import rich_click as click
+import click
 from click import get_current_context
 
 from etcdpilot.model.cluster import ClusterSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import rich_click as click
+import click
 from click import get_current_context
 
 from etcdpilot.cli.choosing import choose

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.choosing import choose, with_file, with_output
 from etcdpilot.cli.views import document, human
 from etcdpilot.model.errors import SpecError
 
 if TYPE_CHECKING:
-    from etcdpilot.applying.health import Health
+    from etcdpilot.model.health import Health
     from etcdpilot.model.status import Status
 
 ENDPOINTS = (

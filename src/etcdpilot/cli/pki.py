@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.cfssl import bundle, gencert, info, print_defaults, sign
 from etcdpilot.cli.check import check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import rich_click as click
+import click
 
 NEWEST_SUPPORTED = "3.5.33"
 

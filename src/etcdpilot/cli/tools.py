@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-import rich_click as click
+import click
 
 from etcdpilot.cli.choosing import Chosen, choose, with_file
 from etcdpilot.model.errors import SpecError

@@ -14,7 +14,8 @@ from etcdpilot.stores.state import StateFolder
 from etcdpilot.stores.writing import write_private
 
 FIRST_PORT = 2379
-HIGHEST_PORT = 32000  # above, the kernel draws ports for outgoing connections, and a member that was away would find its own taken
+# Above, the kernel draws ports for outgoing connections: a member that was away could find its own taken.
+HIGHEST_PORT = 32000
 
 
 @dataclass(frozen=True, slots=True)

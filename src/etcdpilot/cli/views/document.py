@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from etcdpilot.applying.health import Health
 from etcdpilot.model.events import Event
+from etcdpilot.model.health import Health
 from etcdpilot.model.membership import Membership, Quorum
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.status import MemberRow, Status

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import click
 
-from etcdpilot.applying.health import Health
 from etcdpilot.cli.views.text import clean, columns, mark, plural, size
 from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
+from etcdpilot.model.health import Health
 from etcdpilot.model.membership import Quorum
 from etcdpilot.model.plans import Plan, Refusal
 from etcdpilot.model.status import MemberRow, Status
