@@ -43,6 +43,13 @@ def test_a_certificate_names_exactly_what_the_member_is_reached_by():
     )
 
 
+def test_a_members_own_further_names_are_in_its_certificates_alone():
+    spec = cluster(member(0, extra_names=("db0.example.com",)), member(1))
+    assert "db0.example.com" in leaf(files_of(spec)["peer.crt"]).dns_names
+    assert "db0.example.com" in leaf(files_of(spec)["server.crt"]).dns_names
+    assert "db0.example.com" not in leaf(files_of(spec, 1)["server.crt"]).dns_names
+
+
 def test_a_wildcard_is_not_a_name():
     spec = cluster(
         member(0, listen_client_urls=("https://0.0.0.0:2379", "https://[::]:2379")), tls={"loopback_names": False}

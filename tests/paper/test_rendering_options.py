@@ -198,3 +198,23 @@ def test_only_what_a_restart_would_change_counts_as_a_difference():
     running = {"name": "a", "initial-cluster-state": "new", "discovery": "u", "quota-backend-bytes": "1"}
     running |= {"listen-peer-urls": "http://b:2,http://a:1"}
     assert options_that_differ(wanted, running) == ("quota-backend-bytes", "snapshot-count")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "running", "differing"),
+    [
+        ({"client-cert-auth": "true"}, {"client-cert-auth": "1"}, ()),
+        ({"quota-backend-bytes": "8589934592"}, {"quota-backend-bytes": "8589934592"}, ()),
+        ({}, {"strict-reconfig-check": "true"}, ()),  # what etcd takes anyway
+        ({}, {"strict-reconfig-check": "false"}, ("strict-reconfig-check",)),
+        ({"listen-client-urls": "http://a:1"}, {"listen-client-urls": "http://b:1"}, ("listen-client-urls",)),
+        ({"no-such": "1"}, {"no-such": "2"}, ("no-such",)),
+    ],
+)
+def test_two_spellings_of_one_value_are_no_difference(wanted, running, differing):
+    assert options_that_differ(wanted, running, Version(3, 5, 30)) == differing
+
+
+def test_an_old_name_counts_as_the_new_one():
+    old, new = {"experimental-corrupt-check-time": "1h"}, {"corrupt-check-time": "1h"}
+    assert options_that_differ(new, old, Version(3, 6, 14)) == ()

@@ -74,7 +74,7 @@ def pair(
 
 
 def server_certificate(spec: ClusterSpec, member: MemberSpec) -> CertificateSpec:
-    hosts = [host for one in who(spec, member) for host in (*one.addresses, *listening(one.listen_client_urls))]
+    hosts = [host for one in who(spec, member) for host in (*names_of(one), *listening(one.listen_client_urls))]
     loopback = LOOPBACK if spec.tls.loopback_names else ()
     names = (*hosts, *spec.tls.extra_names, *loopback)
     return leaf(spec, client_authority(spec), Purpose.SERVER, leaf_name(spec, member), names)
@@ -82,7 +82,7 @@ def server_certificate(spec: ClusterSpec, member: MemberSpec) -> CertificateSpec
 
 def peer_certificate(spec: ClusterSpec, member: MemberSpec) -> CertificateSpec:
     """It must name the address that its own connections come from: etcd compares them."""
-    hosts = [host for one in who(spec, member) for host in (*one.addresses, *listening(one.listen_peer_urls))]
+    hosts = [host for one in who(spec, member) for host in (*names_of(one), *listening(one.listen_peer_urls))]
     return leaf(spec, peer_authority(spec), Purpose.PEER, leaf_name(spec, member), (*hosts, *spec.tls.extra_names))
 
 
@@ -103,6 +103,10 @@ def leaf(spec: ClusterSpec, authority: str, purpose: Purpose, name: str, hosts: 
 def who(spec: ClusterSpec, member: MemberSpec) -> tuple[MemberSpec, ...]:
     """Whose names a certificate of this member carries: its own, or everybody's where all share one."""
     return spec.members if spec.tls.profile is Profile.SHARED else (member,)
+
+
+def names_of(member: MemberSpec) -> tuple[str, ...]:
+    return (*member.addresses, *member.extra_names)
 
 
 def leaf_name(spec: ClusterSpec, member: MemberSpec) -> str:
