@@ -220,7 +220,7 @@ func main() {
 			return
 		}
 		// A range over a huge number never ends; whoever asks starts this program anew.
-		watchdog := time.AfterFunc(2*time.Second, func() { os.Exit(3) })
+		watchdog := time.AfterFunc(10*time.Second, func() { os.Exit(3) })
 		stage, message, text := render(line)
 		watchdog.Stop()
 		answer := map[string]string{"out": base64.StdEncoding.EncodeToString(text)}
