@@ -21,7 +21,7 @@ from etcdpilot.planning.data import data_refusals
 from etcdpilot.planning.files import differing, initial_cluster, wanted_files
 from etcdpilot.planning.members import in_joining_order, joining, leaving
 from etcdpilot.planning.services import enable_steps, reason_to_restart, rolling_steps, start_steps
-from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals
+from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.versions import install_steps
 
 
@@ -33,9 +33,9 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Plan
         return Plan(wanted.name, seen.membership, (), standing)
     steps = tuple(change(wanted, seen, memory, now) if formed else build(wanted, seen, memory, now))
     fenced = tuple(proof.fenced(steps, seen.membership))
-    needed = frozenset(name for step in steps for name in touched(step)) if formed else wanted.names
+    needed = frozenset(name for step in steps for name in touched(step)) if formed and seen.reachable else wanted.names
     refusals = (*unreachable_refusals(needed, seen), *proof.refusals(fenced))
-    return Plan(wanted.name, seen.membership, fenced, refusals)
+    return Plan(wanted.name, seen.membership, fenced, refusals, tuple(unseen_warnings(needed, seen)))
 
 
 def stop_plan(wanted: ClusterSpec, seen: Seen, because: str) -> Plan:

@@ -24,6 +24,13 @@ def unreachable_refusals(needed: frozenset[str], seen: Seen) -> Iterator[Refusal
             )
 
 
+def unseen_warnings(needed: frozenset[str], seen: Seen) -> Iterator[str]:
+    """Hosts that no step needs and that nobody could look at: what they lack is not known."""
+    for name, why in seen.unreachable.items():
+        if name not in needed:
+            yield f"The host of {name} cannot be looked at, so what it lacks is not known: {why}"
+
+
 def stranger_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:
     for member in wanted.members:
         host = seen.reachable.get(member.name)

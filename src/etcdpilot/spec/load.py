@@ -11,6 +11,8 @@ from pathlib import Path as FilePath
 from pydantic import ValidationError
 
 from etcdpilot.model.errors import Problem, SpecError
+from etcdpilot.model.releases import warnings_when_building
+from etcdpilot.model.versions import Version
 from etcdpilot.spec.build import Loaded, build, warnings_of
 from etcdpilot.spec.checks import check
 from etcdpilot.spec.complaints import complaints
@@ -94,7 +96,9 @@ def _judged(tree: Tree, folder: str, report: Report) -> Document | None:
 
 
 def _judge_release(document: Document, report: Report) -> None:
-    pass
+    if document["version"]:
+        for warning in warnings_when_building(Version.parse(document["version"])):
+            report.unwise(("etcd", "version"), warning)
 
 
 def _problem(file_name: str, tree: Tree, path: Path, what: str) -> Problem:

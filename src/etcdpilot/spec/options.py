@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from etcdpilot.model.etcd_options import option, why_unavailable
+from etcdpilot.model.etcd_values import check_value
 from etcdpilot.model.versions import Version
 from etcdpilot.spec import schema
 from etcdpilot.spec.filling import Document
@@ -44,7 +46,7 @@ def judged(options: Options, path: Path, version: Version | None, report: Report
             report.wrong((*path, key), why)
             continue
         try:
-            good[key] = check_value(key, text, version)
+            good[key] = canonical(key, text, version)
         except ValueError as error:
             report.wrong((*path, key), str(error))
     return good
@@ -86,8 +88,10 @@ def why_unknown(key: str, version: Version | None) -> str:
     if not KEY.fullmatch(key):
         plain = key.lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
         return f"is no option of etcd; write {plain}" if KEY.fullmatch(plain) else "is no option of etcd"
-    return ""
+    return why_unavailable(key, version)
 
 
-def check_value(key: str, text: str, version: Version | None) -> str:
-    return text
+def canonical(key: str, text: str, version: Version | None) -> str:
+    """The value as etcd wants it; ValueError as the end of a sentence that begins with the option."""
+    row = option(key)
+    return check_value(row, text, version) if row else text
