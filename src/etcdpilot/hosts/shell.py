@@ -55,11 +55,10 @@ class Shell:
         script: str,
         *arguments: str,
         stdin: Iterable[bytes] = (),
-        when: bytes = b"",
         patience: float = PATIENCE,
         changes: bool = True,
     ) -> bytes:
-        """What the script printed. `doing` completes "while …". With `when`, stdin follows only that first line.
+        """What the script printed. `doing` completes "failed while …"; `stdin` is sent piece by piece.
 
         Raises HostFailed when the script fails, takes longer than `patience` seconds, or the connection is lost.
         """
@@ -71,7 +70,7 @@ class Shell:
             self.scripts += 1
             process = await channel(connection, line)
             try:
-                printed = await asyncio.wait_for(converse(process, stdin, when), patience)
+                printed = await asyncio.wait_for(converse(process, stdin), patience)
             finally:
                 process.close()
         self._judge(doing, printed)
@@ -126,18 +125,18 @@ class Printed:
         self.out, self.err, self.status, self.ended = out, err, status, ended
 
 
-async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes], when: bytes) -> Printed:
-    """Feed it, and read both its outputs until it ends."""
-    err = asyncio.ensure_future(process.stderr.read())
-    first = await process.stdout.readline() if when else b""
-    if first == when:
+async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> Printed:
+    """Feed it while both its outputs are read, until it ends."""
+    reading = asyncio.gather(process.stdout.read(), process.stderr.read())
+    try:
         await feed(process, stdin)
-    process.stdin.write_eof()
-    out = first + await process.stdout.read()
-    errors = await err
+        process.stdin.write_eof()
+        out, err = await reading
+    finally:
+        reading.cancel()
     await process.wait_closed()
     signal = process.exit_signal
-    return Printed(out, errors, process.exit_status if not signal else None, f"signal {signal[0]}" if signal else "")
+    return Printed(out, err, process.exit_status if not signal else None, f"signal {signal[0]}" if signal else "")
 
 
 async def feed(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from etcdpilot.hosts import install, look, write
 from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
@@ -22,6 +23,16 @@ STOP_SECONDS = 120.0
 # $1 what to do, $2 the unit. What is not there does not run.
 STOP = r"""
 systemctl -q $1 -- "$2" || [ "$(systemctl show --value -p LoadState -- "$2")" = not-found ]
+"""
+
+# $1 the unit. By force: where a package of the system enabled its own unit, the link of that name leads there. systemd
+# need not read all its files again for it, unless it has already noted that the unit is disabled.
+ENABLE = r"""
+systemctl enable --quiet --force --no-reload -- "$1" || exit
+case $(systemctl show --value -p UnitFileState -- "$1") in
+enabled*) ;;
+*) systemctl daemon-reload ;;
+esac
 """
 
 
@@ -65,17 +76,22 @@ class SshHost:
     async def install(self, binaries: Binaries) -> None:
         """Nothing is sent when the same bytes are there; then only the symlinks are looked at."""
         await self._check_architecture(binaries)
+        doing = f"installing etcd {binaries.version}"
+        folder = f"{binaries.library}/etcd-{binaries.version}"
         manifest = await asyncio.to_thread(install.manifest, binaries.directory)
+        programs = install.programs(binaries.directory)
+        names = [path.name for path in programs]
+        if await self.shell.run(doing, install.PREPARE, folder, manifest, *names) == install.SEND:
+            await asyncio.gather(*(self._send(path, f"{folder}.new/{path.name}") for path in programs))
+        await self.shell.run(doing, install.FINISH, folder, binaries.bin, manifest, binaries.version, *names)
+
+    async def _send(self, program: Path, place: str) -> None:
+        arguments = (place, str(program.stat().st_size))
         await self.shell.run(
-            f"installing etcd {binaries.version}",
-            install.INSTALL,
-            f"{binaries.library}/etcd-{binaries.version}",
-            binaries.bin,
-            manifest,
-            binaries.version,
-            *(path.name for path in install.programs(binaries.directory)),
-            stdin=install.stream(binaries.directory),
-            when=install.SEND,
+            f"bringing {program.name}",
+            install.RECEIVE,
+            *arguments,
+            stdin=install.pieces(program),
             patience=INSTALL_SECONDS,
         )
 
@@ -83,8 +99,7 @@ class SshHost:
         await self.shell.run(f"making {path}", write.MAKE_DATA_DIRECTORY, path, user)
 
     async def enable(self, unit: str) -> None:
-        # By force: where a package of the system enabled its own unit, the link of that name leads there.
-        await self._systemctl(f"enabling {unit}", "enable", "--quiet", "--force", "--", f"{unit}.service")
+        await self.shell.run(f"enabling {unit}", ENABLE, f"{unit}.service")
 
     async def start(self, unit: str) -> None:
         await self._systemctl(f"starting {unit}", "start", "--no-block", "--", f"{unit}.service")
