@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -274,12 +275,8 @@ class Faults:
 
     async def disk_full(self) -> None:
         filler = self.folder.root / "out" / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-                    file.flush()
-            except OSError:
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 512):
                 pass
         await asyncio.sleep(0.5)
         filler.unlink()
