@@ -160,7 +160,7 @@ async def test_a_snapshot_tells_its_own_cluster_from_another(binaries: Binaries,
         members = await client.cluster.list()
         gone = next(one for one in members.members if one.name == "c")
         await _remove_when_healthy(client, gone.id)
-        await client.at(cluster.endpoints[0]).kv.get("x")  # a linearizable read: this member has applied the removal
+        await _wait_until_applied(client.at(cluster.endpoints[0]))
         with path.open("wb") as file:
             async for chunk in client.at(cluster.endpoints[0]).maintenance.snapshot():
                 file.write(chunk)
@@ -170,6 +170,18 @@ async def test_a_snapshot_tells_its_own_cluster_from_another(binaries: Binaries,
     assert is_of_cluster(tables, members.header.cluster_id) is True
     assert is_of_cluster(tables, members.header.cluster_id ^ 1) is False
     assert verify(path).sound
+
+
+async def _wait_until_applied(member: Client) -> None:
+    """A linearizable read: this member has applied what was committed. Refused while a new leader is chosen."""
+    deadline = asyncio.get_running_loop().time() + 15
+    while True:
+        try:
+            await member.kv.get("x")
+            return
+        except EtcdError:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.1)
 
 
 async def _remove_when_healthy(client: Client, member: int) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from etcdpilot.observing.clock import Clock
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.errors import ClusterFailed, HostFailed
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.snapshots import Expected, KeysHash, Manifest, Verdict
 from etcdpilot.observing.backups import ANSWER_SECONDS, live_hash_of_keys
+from etcdpilot.observing.clock import Clock
 from etcdpilot.stores.catalogue import discard_backup, keep_backup, manifest_bytes
 from etcdpilot.stores.directory import give_name
 from etcdpilot.stores.port import AlreadyThere, SnapshotStore
@@ -24,9 +24,9 @@ from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt
 from etcdpilot.stores.snapshot.mvcc import live_count, read_revisions
 from etcdpilot.stores.snapshot.trailer import Trailer
 from etcdpilot.stores.snapshot.verify import verify
+from etcdpilot.stores.write_behind import WriteBehind
 from etcdpilot.stores.writing import write_private
 
-BUFFER = 1 << 20
 Progress = Callable[[int], None]
 
 
@@ -116,14 +116,14 @@ async def _take(
 async def _stream(door: Door, member: str, draft: Path, progress: Progress | None) -> Trailer:
     """Write the member's snapshot to `draft`; the stream checks its SHA-256 while it passes."""
     stream = door.client().at(door.endpoints[member]).maintenance.snapshot()
-    with draft.open("wb", buffering=BUFFER) as file:
-        async for chunk in stream:
-            try:
-                file.write(chunk)
-            except OSError as error:
-                raise _no_room(draft, error) from None
-            if progress:
-                progress(stream.size)
+    try:
+        async with WriteBehind(draft) as file:
+            async for chunk in stream:
+                await file.write(chunk)
+                if progress:
+                    progress(stream.size)
+    except OSError as error:
+        raise _no_room(draft, error) from None
     checked = bytes.fromhex(stream.sha256)
     return Trailer(stream.size, bytes.fromhex(stream.file_sha256), checked, checked)
 

@@ -18,23 +18,45 @@ from google_crc32c import extend
 
 from etcdpilot.model.snapshots import KeysHash, Snapshot
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, Leaf
-from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, key_bucket, read_revisions, records
+from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, Revisions, key_bucket, read_revisions, records
 from etcdpilot.stores.snapshot.records import LIVE_SIZE, TOMBSTONE_SIZE, is_tombstone, key_of, name_after, revision_of
 from etcdpilot.stores.snapshot.tables import read_progress
 
 Keeps = Callable[[bytes, bytes], bool]
+Part = Callable[[Leaf], bytes]
 
 
 def read_snapshot(database: BoltFile) -> Snapshot:
     """Reads every page in use once. Corrupt when one is wrong."""
+    return _read(database, None)[0]
+
+
+def read_with_keys(database: BoltFile) -> tuple[Snapshot, KeysHash]:
+    """The same, and the hash of keys at the snapshot's own revision and compaction, in one pass for both."""
+    database.require_whole()
+    revisions = read_revisions(database)
+    part = _part_that_counts(database, revisions, revisions.current, revisions.compacted)
+    snapshot, value = _read(database, part)
+    return snapshot, KeysHash(value, revisions.current, revisions.compacted)
+
+
+def _read(database: BoltFile, part: Part | None) -> tuple[Snapshot, int]:
+    """The snapshot, and the hash of what `part` leaves of the key bucket; 0 without a part."""
     database.require_whole()
     value = count = 0
+    keys_value = extend(0, KEYS) if part else 0
     for bucket in database.buckets():
         value = extend(value, bucket.name)
         for leaf in database.leaves(bucket):
             _require_plain(leaf, bucket.name)
             value = extend(value, leaf.packed())
             count += leaf.count
+            if part and bucket.name == KEYS:
+                keys_value = extend(keys_value, part(leaf))
+    return _snapshot(database, value, count), keys_value
+
+
+def _snapshot(database: BoltFile, value: int, count: int) -> Snapshot:
     revisions, progress = read_revisions(database), read_progress(database)
     return Snapshot(
         revision=revisions.newest_record,
@@ -64,13 +86,30 @@ def hash_of_keys(database: BoltFile, *, revision: int | None = None, compact_rev
             f"a hash compacted at {compacted} cannot be told from a snapshot compacted at {revisions.compacted}, "
             f"at revision {upto}"
         )
+    part = _part_that_counts(database, revisions, upto, compacted)
+    value = extend(0, KEYS)
+    for leaf in database.leaves(key_bucket(database)):
+        _require_plain(leaf, KEYS)
+        value = extend(value, part(leaf))
+    return KeysHash(value, upto, compacted)
+
+
+def _part_that_counts(database: BoltFile, revisions: Revisions, upto: int, compacted: int) -> Part:
+    """Gives the bytes of a leaf that the server hashes; all at once where nothing of it is left out."""
     settled = revisions.finished_compaction >= compacted
     keeps = _keeper(database, compacted, upto, settled) if compacted >= 0 else None
-    value = extend(0, KEYS)
     border, end = name_after(max(compacted, 0)), name_after(upto)
-    for leaf in database.leaves(key_bucket(database)):
-        value = extend(value, _hashed_part(leaf, border, end, keeps))
-    return KeysHash(value, upto, compacted)
+
+    def part(leaf: Leaf) -> bytes:
+        if not leaf.count or (leaf.last_key() < end and (keeps is None or next(leaf.items())[0] >= border)):
+            return leaf.packed()
+        return b"".join(
+            name + value
+            for name, value in leaf.items()
+            if name < end and (keeps is None or name >= border or keeps(name, value))
+        )
+
+    return part
 
 
 def _keeper(database: BoltFile, compacted: int, upto: int, settled: bool) -> Keeps:
@@ -90,20 +129,6 @@ def _keeper(database: BoltFile, compacted: int, upto: int, settled: bool) -> Kee
         return is_newest_of_a_live_key
     # Where no key lives, the server leaves nothing out but the tombstone at the compaction.
     return lambda name, value: not (is_tombstone(name) and revision_of(name)[0] == compacted)
-
-
-def _hashed_part(leaf: Leaf, border: bytes, end: bytes, keeps: Keeps | None) -> bytes:
-    """The bytes of a leaf that the server hashes; all at once where nothing of it is left out."""
-    _require_plain(leaf, KEYS)
-    if not leaf.count:
-        return b""
-    if leaf.last_key() < end and (keeps is None or next(leaf.items())[0] >= border):
-        return leaf.packed()
-    return b"".join(
-        name + value
-        for name, value in leaf.items()
-        if name < end and (keeps is None or name >= border or keeps(name, value))
-    )
 
 
 def _require_plain(leaf: Leaf, bucket: bytes) -> None:

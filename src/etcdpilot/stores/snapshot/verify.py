@@ -13,8 +13,8 @@ from pathlib import Path
 from etcdpilot.model.snapshots import Expected, Fault, FaultKind, KeysHash, Manifest, Snapshot, Verdict
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, TooShort
 from etcdpilot.stores.snapshot.belonging import is_of_cluster
-from etcdpilot.stores.snapshot.hashes import hash_of_keys, read_snapshot
-from etcdpilot.stores.snapshot.mvcc import OutOfRange, key_bucket
+from etcdpilot.stores.snapshot.hashes import hash_of_keys, read_snapshot, read_with_keys
+from etcdpilot.stores.snapshot.mvcc import OutOfRange, key_bucket, read_revisions
 from etcdpilot.stores.snapshot.tables import read_tables
 from etcdpilot.stores.snapshot.trailer import DIGEST, Trailer, read_trailer
 
@@ -32,14 +32,17 @@ class Reading:
     same_cluster: bool | None = None
 
 
-def verify(path: Path, expected: Expected = NOTHING, *, hash_keys: bool = False) -> Verdict:
+def verify(
+    path: Path, expected: Expected = NOTHING, *, hash_keys: bool = False, trailer: Trailer | None = None
+) -> Verdict:
     """Reads the file twice at once: its checksum in a thread, its pages here. Memory: a few MB, whatever its size.
 
-    `hash_keys` also computes the server's hash of keys (a second look at every key). Raises nothing for any content.
+    `hash_keys` also computes the server's hash of keys. `trailer` is what was learnt of the checksum while the file was
+    written; then it is not read again. Raises nothing for any content.
     """
     try:
         with BoltFile.open(path) as database, ThreadPoolExecutor(1) as thread:
-            checksum = thread.submit(read_trailer, path)
+            checksum = thread.submit(lambda: trailer or read_trailer(path))
             reading = _read(database, expected, hash_keys)
             return _verdict(reading, checksum.result(), expected.manifest)
     except Corrupt as wrong:
@@ -64,15 +67,24 @@ def _read(database: BoltFile, expected: Expected, hash_keys: bool) -> Reading:
     reading = Reading()
     try:
         key_bucket(database)
-        reading.snapshot = read_snapshot(database)
+        reading.snapshot, reading.hash_of_keys = _read_pages(database, expected, hash_keys)
         reading.faults.extend(_faults_of_revision(reading.snapshot, expected))
         _compare_cluster(database, expected, reading)
-        _compare_keys(database, expected, hash_keys, reading)
+        _compare_keys(database, expected, reading)
     except TooShort as wrong:
         reading.faults.append(Fault(FaultKind.TRUNCATED, str(wrong)))
     except Corrupt as wrong:
         reading.faults.append(Fault(FaultKind.BROKEN, str(wrong)))
     return reading
+
+
+def _read_pages(database: BoltFile, expected: Expected, hash_keys: bool) -> tuple[Snapshot, KeysHash | None]:
+    """With the hash of keys in the same pass where it is the snapshot's own that is wanted."""
+    revisions, wanted = read_revisions(database), expected.hash_of_keys
+    own = (revisions.current, revisions.compacted)
+    if (hash_keys and wanted is None) or (wanted and (wanted.revision, wanted.compact_revision) == own):
+        return read_with_keys(database)
+    return read_snapshot(database), None
 
 
 def _faults_of_checksum(trailer: Trailer) -> Iterator[Fault]:
@@ -124,18 +136,18 @@ def _compare_cluster(database: BoltFile, expected: Expected, reading: Reading) -
         reading.notes.append("which cluster it is of cannot be told from its members")
 
 
-def _compare_keys(database: BoltFile, expected: Expected, hash_keys: bool, reading: Reading) -> None:
-    wanted = expected.hash_of_keys
-    if wanted is None and not hash_keys:
+def _compare_keys(database: BoltFile, expected: Expected, reading: Reading) -> None:
+    if (wanted := expected.hash_of_keys) is None:
         return
     try:
-        at = wanted and (wanted.revision, wanted.compact_revision)
-        found = hash_of_keys(database, revision=at[0], compact_revision=at[1]) if at else hash_of_keys(database)
+        found = reading.hash_of_keys or hash_of_keys(
+            database, revision=wanted.revision, compact_revision=wanted.compact_revision
+        )
     except OutOfRange as why:
         reading.notes.append(f"its keys were not compared with the cluster's: {why}")
         return
     reading.hash_of_keys = found
-    if wanted is not None and found != wanted:
+    if found != wanted:
         reading.faults.append(
             Fault(
                 FaultKind.KEYS_DIFFER,

@@ -1,0 +1,138 @@
+"""Snapshots: what saving and proving cost beside etcd's own tools, in one run on one machine.
+
+    python -m bench.snapshots [--keys 100000] [--size 5000]
+
+Saves a cluster's data with `etcdctl snapshot save` and with etcdpilot, then proves the file with `sha256sum`, with
+`etcdutl snapshot status` (which looks at no checksum) and with etcdpilot. Each is run several times, in turn, and the
+best time counts; memory is the high-water mark of a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.local.raw_etcd import Binaries, found_binaries
+from tests.local.snapshot_lab import Filled, fill_in_bulk, one_member
+
+ROUNDS = 3
+MEMORY = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
+VERIFY = f"""
+import sys, time, json; from pathlib import Path
+from etcdpilot.stores.snapshot.verify import verify
+begun = time.perf_counter()
+verdict = verify(Path(sys.argv[1]), hash_keys=len(sys.argv) > 2)
+took = time.perf_counter() - begun
+assert verdict.sound, verdict
+print(json.dumps([took, int({MEMORY})]))
+"""
+SAVE = f"""
+import asyncio, sys, time, json; from pathlib import Path
+from etcdpilot.applying.backups import save_to_file
+from etcdpilot.observing.clock import SystemClock
+from etcdpilot.etcd.door import Door
+async def main():
+    door = Door({{"a": sys.argv[1]}}, None)
+    door.client()
+    begun = time.perf_counter()
+    saved = await save_to_file(door, "a", "bench", Path(sys.argv[2]), SystemClock())
+    took = time.perf_counter() - begun
+    await door.close()
+    assert not saved.notes, saved
+    print(json.dumps([took, int({MEMORY})]))
+asyncio.run(main())
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--size", type=int, default=5_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="etcdpilot-bench-") as folder:
+        asyncio.run(measure(found_binaries()[-1], Path(folder), asked.keys, asked.size))
+
+
+async def measure(binaries: Binaries, folder: Path, keys: int, size: int) -> None:
+    quota = "--quota-backend-bytes=8589934592"
+    async with one_member(binaries, folder, quota) as member:
+        await fill_in_bulk(member.client, keys, size)
+        await member.client.kv.compact((await member.client.kv.put("/last", "1")).header.revision // 2)
+        await fill_in_bulk(member.client, keys // 20, size, seed=2)
+        await compare(member, keys, size)
+
+
+async def compare(member: Filled, keys: int, size: int) -> None:
+    ours, theirs = member.folder / "ours.db", member.folder / "theirs.db"
+    url, ctl = member.cluster.endpoints[0], str(member.binaries.etcdctl)
+    saving = await asyncio.to_thread(
+        best,
+        {
+            "etcdctl snapshot save": lambda: timed([ctl, "--endpoints", url, "snapshot", "save", fresh(theirs)]),
+            "etcdpilot, saved and proved": lambda: own(SAVE, url, fresh(ours)),
+        },
+    )
+    proving: dict[str, Callable[[], tuple[float, int]]] = {
+        "sha256sum": lambda: timed(["sha256sum", str(ours)]),
+        "etcdpilot, proved": lambda: own(VERIFY, str(ours)),
+        "etcdpilot, and the hash of keys": lambda: own(VERIFY, str(ours), "keys"),
+    }
+    if member.binaries.etcdutl:
+        proving["etcdutl snapshot status"] = lambda: timed([member.binaries.etcdutl, "snapshot", "status", str(ours)])
+    megabytes = ours.stat().st_size / 1e6
+    print(f"etcd {member.binaries}, {keys} keys of {size} bytes, a snapshot of {megabytes:.0f} MB")
+    show(saving, megabytes)
+    show(await asyncio.to_thread(best, proving), megabytes)
+
+
+def fresh(path: Path) -> str:
+    for each in (path, path.with_suffix(".json")):
+        each.unlink(missing_ok=True)
+    return str(path)
+
+
+def best(ways: dict[str, Callable[[], tuple[float, int]]]) -> dict[str, tuple[float, int]]:
+    """Each way in turn, so that whatever else the machine does falls on all of them."""
+    rounds = [{name: way() for name, way in ways.items()} for _ in range(ROUNDS)]
+    return {name: min(each[name] for each in rounds) for name in ways}
+
+
+def timed(command: list[object]) -> tuple[float, int]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment | {"ETCDCTL_API": "3"},
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, command
+    return time.perf_counter() - begun, usage.ru_maxrss
+
+
+def own(program: str, *arguments: str) -> tuple[float, int]:
+    """Seconds of the work itself, and the memory of the whole process in KiB."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, check=True, env=environment
+    )
+    took, memory = json.loads(answer.stdout)
+    return took, memory
+
+
+def show(found: dict[str, tuple[float, int]], megabytes: float) -> None:
+    for name, (seconds, memory) in found.items():
+        print(f"  {name:34} {seconds:6.2f} s  {megabytes / seconds:6.0f} MB/s  {memory / 1024:5.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
