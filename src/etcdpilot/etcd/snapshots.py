@@ -29,14 +29,16 @@ class SnapshotStream:
     """`async for chunk in client.at(endpoint).maintenance.snapshot()`: bytes to be written one after another.
 
     Never holds more than a few megabytes (etcd's chunks are 32 KiB). Raises SnapshotBroken at the end if the bytes
-    are not those that etcd meant: whoever writes a file gives it its name only after that. `size`, `sha256` (hex) and
-    `version` (3.6 and later, else empty) are known when the stream has ended.
+    are not those that etcd meant: whoever writes a file gives it its name only after that. `size`, `sha256` (hex, of
+    all but the trailer), `file_sha256` (of everything, as sha256sum gives it) and `version` (3.6 and later, else empty)
+    are known when the stream has ended.
     """
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._digest = TrailingDigest()
         self.sha256 = ""
+        self.file_sha256 = ""
         self.version = ""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -102,7 +104,7 @@ class SnapshotStream:
             raise self._broken(failure, "The snapshot is not whole.")
         if found != sent:
             raise self._broken(failure, "The snapshot's SHA-256 is not the one that etcd sent with it.")
-        self.sha256 = found.hex()
+        self.sha256, self.file_sha256 = found.hex(), self._digest.of_everything
 
     def _broken(self, failure: Failure, what: str) -> SnapshotBroken:
         return SnapshotBroken(SNAPSHOT.name, what, failure, remedy="Throw it away and take another, from any member.")

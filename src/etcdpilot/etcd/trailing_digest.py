@@ -19,6 +19,7 @@ class TrailingDigest:
         self._waiting = 0
         self._hashing: asyncio.Future[None] | None = None
         self.size = 0
+        self.of_everything = ""  # hex, the trailer included; known once finished
 
     async def feed(self, chunk: bytes) -> None:
         self._gathered.append(chunk)
@@ -46,4 +47,7 @@ class TrailingDigest:
         """The digest found, and the trailer that came."""
         tail = await self._hash_all_but_the_tail()
         await self._hashed()
+        whole = self._digest.copy()
+        whole.update(tail)
+        self.of_everything = whole.hexdigest()
         return self._digest.digest(), tail
