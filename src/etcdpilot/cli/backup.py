@@ -323,6 +323,7 @@ def opened(path: Path) -> Iterator[BoltFile]:
 
     try:
         with BoltFile.open(path) as database:
+            database.require_whole()
             yield database
     except OSError as error:
         raise SpecError(f"{path} cannot be read.", why=error.strerror or str(error)) from None
