@@ -19,13 +19,14 @@ from etcdpilot.model.versions import Version
 
 TRUE = ("true", "t", "1", "yes", "on")
 FALSE = ("false", "f", "0", "no", "off")
-SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+PLAIN = re.compile(r"[0-9]{1,18}")
+SIZE = re.compile(r"(-?[0-9]{1,30}(?:\.[0-9]{1,30})?) *([A-Za-z]*)")
 UNITS = {"": 1, "B": 1} | {
     name: base**power
     for power, letter in enumerate("KMGT", start=1)
     for name, base in ((f"{letter}iB", 1024), (f"{letter}i", 1024), (f"{letter}B", 1000))
 }
-PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+PART = re.compile(r"([0-9]{1,30}(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -57,7 +58,7 @@ def check_value(option: Option, text: str, version: Version | None = None) -> st
         case Kind.BYTES:
             return _within(option, _size(text))
         case Kind.MEGABYTES:
-            return _within(option, int(text) if text.isdecimal() else _divided(_size(text), 2**20, "MiB"))
+            return _within(option, int(text) if PLAIN.fullmatch(text) else _divided(_size(text), 2**20, "MiB"))
         case Kind.MILLISECONDS:
             return _within(option, _in_units(text, "ms"))
         case Kind.SECONDS:
@@ -65,7 +66,7 @@ def check_value(option: Option, text: str, version: Version | None = None) -> st
         case Kind.DURATION:
             return _duration(text)
         case Kind.RETENTION:
-            return text if text.isdecimal() else _duration(text)
+            return text if PLAIN.fullmatch(text) else _duration(text)
         case Kind.CHOICE:
             return _chosen(option, text, version)
         case Kind.URLS:
@@ -90,7 +91,7 @@ def check_together(values: Mapping[str, str]) -> dict[str, str]:
     """Options that are good alone and wrong together: option → what is wrong, as the end of a sentence."""
     wrong: dict[str, str] = {}
     retention, mode = values.get("auto-compaction-retention", "0"), values.get("auto-compaction-mode", "periodic")
-    if mode == "revision" and not retention.isdecimal():
+    if mode == "revision" and not PLAIN.fullmatch(retention):
         wrong["auto-compaction-retention"] = (
             f"is {retention}, but auto-compaction-mode is revision: write how many revisions to keep, such as 10000"
         )
@@ -142,7 +143,7 @@ def _divided(amount: int, unit: int, name: str) -> int:
 
 def _in_units(text: str, unit: str) -> int:
     """A plain number is in etcd's unit already."""
-    if re.fullmatch(r"-?\d{1,20}", text):
+    if re.fullmatch(r"-?[0-9]{1,20}", text):
         return int(text)
     nanoseconds = _nanoseconds(text)
     if nanoseconds % NANOSECONDS[unit]:
@@ -160,9 +161,9 @@ def _duration(text: str) -> str:
 def _nanoseconds(text: str) -> Decimal:
     if text and PART.sub("", text) == "":
         return sum((Decimal(amount) * NANOSECONDS[unit] for amount, unit in PART.findall(text)), Decimal(0))
-    if days := re.fullmatch(r"(\d{1,5})d", text):
+    if days := re.fullmatch(r"([0-9]{1,5})d", text):
         raise ValueError(f"is {text!r}; etcd knows no days, write {int(days[1]) * 24}h")
-    if text.isdecimal():
+    if PLAIN.fullmatch(text):
         raise ValueError(f"is {text!r}; say the unit, such as {text}s or {text}m")
     raise ValueError(f"is {text!r}; write a time such as 10m, 1h30m or 100ms")
 
