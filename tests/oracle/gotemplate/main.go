@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -188,6 +189,29 @@ var functions = template.FuncMap{
 	},
 	"list": func(items ...any) []any { return items[:len(items):len(items)] },
 	"rot":  func(c complex128) complex128 { return c * 1i },
+
+	// What confd's own functions are made of.
+	"match": path.Match, "base": path.Base, "dir": path.Dir, "split": strings.Split, "replace": strings.Replace,
+	"toUpper": strings.ToUpper, "toLower": strings.ToLower, "contains": strings.Contains, "atoi": strconv.Atoi,
+	"trimSuffix": strings.TrimSuffix, "parseBool": strconv.ParseBool,
+	"decode64": func(s string) (string, error) {
+		data, err := base64.StdEncoding.DecodeString(s)
+		return string(data), err
+	},
+	"json": func(s string) (map[string]any, error) {
+		var out map[string]any
+		err := json.Unmarshal([]byte(s), &out)
+		return out, err
+	},
+	"jsonArray": func(s string) ([]any, error) {
+		var out []any
+		err := json.Unmarshal([]byte(s), &out)
+		return out, err
+	},
+	"moment": func(unix, micros, offset int, layout string) string {
+		zone := time.FixedZone("ABC", offset*60)
+		return time.Unix(int64(unix), int64(micros)*1000).In(zone).Format(layout)
+	},
 }
 
 type request struct {

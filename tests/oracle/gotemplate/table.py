@@ -9,11 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.oracle.gotemplate import grammar, oracle
+from tests.oracle.gotemplate import confd_grammar, grammar, oracle
 from tests.oracle.gotemplate.handwritten import CASES
 
 TABLE = Path(__file__).parents[2] / "data" / "gotemplate" / "cases.json"
 _RANDOM = 500
+_CONFD = 300
 _SHORT = 1500
 
 
@@ -27,7 +28,7 @@ def write() -> None:
     asking = oracle.start()
     if asking is None:
         sys.exit("go 1.23 or newer is needed to ask the oracle")
-    pairs = [*CASES, *_random_pairs()]
+    pairs = [*CASES, *_random_pairs(), *(confd_grammar.example(Random(seed)) for seed in range(_CONFD))]
     roots: list[dict[str, Any]] = []
     rows = []
     for template, data in pairs:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from etcdpilot.rendering.confd.functions import confd_functions
+from etcdpilot.rendering.confd.globs import glob
+from etcdpilot.rendering.confd.gotime import format_time
+from etcdpilot.rendering.confd.tree import Tree
+from etcdpilot.rendering.confd.world import World
 from etcdpilot.rendering.gotemplate import FunctionError, function
 from etcdpilot.rendering.gotemplate import kinds as k
 from etcdpilot.rendering.gotemplate.functions import parse_type
@@ -161,7 +167,38 @@ def _typed(signature: str, result: GoType, call: Any) -> Func:
     return Func(function_type(of.parameters, result, variadic=of.variadic), call)
 
 
+def _match(pattern: str, key: str) -> bool:
+    return glob(pattern).pattern.fullmatch(key) is not None
+
+
+def _moment(unix: int, micros: int, offset: int, layout: str) -> str:
+    zone = timezone(timedelta(minutes=offset), "ABC")
+    return format_time(
+        datetime(1970, 1, 1, tzinfo=UTC).astimezone(zone) + timedelta(seconds=unix, microseconds=micros), layout
+    )
+
+
+_CONFD = confd_functions(Tree({}), World())
+_OF_CONFD = [
+    "base",
+    "dir",
+    "split",
+    "replace",
+    "toUpper",
+    "toLower",
+    "contains",
+    "atoi",
+    "trimSuffix",
+    "parseBool",
+    "json",
+    "jsonArray",
+]
+
 FUNCTIONS: dict[str, Func] = {
+    **{name: _CONFD[name] for name in _OF_CONFD},
+    "decode64": _CONFD["base64Decode"],
+    "match": function("string, string -> bool", _match),
+    "moment": function("int, int, int, string -> string", _moment),
     "add": function("int, int -> int", lambda a, b: wrapped(Kind.INT, a + b)),
     "up": function("string -> string", upper),
     "joined": function("[]string, string -> string", lambda items, by: by.join(items.items)),

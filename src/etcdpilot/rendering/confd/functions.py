@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from etcdpilot.rendering.confd import gojson
+from etcdpilot.rendering.confd.base64go import decode
 from etcdpilot.rendering.confd.fork import FORK
 from etcdpilot.rendering.confd.gotime import TIME, time_value
 from etcdpilot.rendering.confd.paths import base, dir_
@@ -148,28 +149,6 @@ def _map(*values: Value) -> Value:
     return string_map(dict(zip(keys, values[1::2], strict=True)))
 
 
-def _decode64(text: str) -> str:
-    """Go's strict decoder: line ends are skipped, anything else out of place is named by its byte."""
-    data = to_bytes(text)
-    compact = bytes(byte for byte in data if byte not in b"\r\n")
-    try:
-        return from_bytes(base64.b64decode(compact, validate=True))
-    except ValueError:
-        raise FunctionError(f"illegal base64 data at input byte {_bad_byte(data)}") from None
-
-
-def _bad_byte(data: bytes) -> int:
-    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    seen = 0
-    for place, byte in enumerate(data):
-        if byte in b"\r\n":
-            continue
-        if byte not in alphabet and not (byte == ord("=") and seen % 4 >= 2):
-            return place
-        seen += 1
-    return len(data) - (seen % 4 and min(seen % 4, len(data)))
-
-
 def _parse_bool(text: str) -> bool:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
@@ -236,7 +215,7 @@ _PURE: Mapping[str, Func] = {
             "replace": ("string, string, string, int -> string", _replace),
             "trimSuffix": ("string, string -> string", lambda text, end: text.removesuffix(end)),
             "base64Encode": ("string -> string", lambda text: base64.b64encode(to_bytes(text)).decode()),
-            "base64Decode": ("string -> string", _decode64),
+            "base64Decode": ("string -> string", lambda text: from_bytes(decode(to_bytes(text)))),
             "parseBool": ("string -> bool", _parse_bool),
             "reverse": ("any -> any", _reverse),
             "sortByLength": ("[]string -> []string", _sort_by_length),

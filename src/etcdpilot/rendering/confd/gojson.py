@@ -27,34 +27,37 @@ _NAMES = {dict: "object", list: "array", str: "string", float: "number", bool: "
 
 def parse(text: str, wanted: type | None = None) -> Value:
     """A document as Go values; `wanted` is dict or list, and raises FunctionError when it is something else."""
-    document = _loaded(text)
+    too_large: list[str] = []
+    document = _loaded(text, too_large)
     if wanted is not None and document is not None and not isinstance(document, wanted):
         into = "map[string]interface {}" if wanted is dict else "[]interface {}"
         raise FunctionError(f"json: cannot unmarshal {_NAMES[type(document)]} into Go value of type {into}")
+    if too_large:
+        raise FunctionError(f"json: cannot unmarshal number {too_large[0]} into Go value of type float64")
     if document is None and wanted is not None:
         return Mapped(string_map({}).type, nil=True) if wanted is dict else Sequenced(anything(()).type, (), nil=True)
     return _value(document)
 
 
-def _loaded(text: str) -> Any:
+def _loaded(text: str, too_large: list[str]) -> Any:
+    """The document; the numbers that no float64 holds are noted."""
+
+    def number(digits: str) -> float:
+        found = float(digits)
+        if math.isinf(found):
+            too_large.append(digits)
+        return found
+
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        document = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_constant)
+        return json.loads(text, parse_int=number, parse_float=number, parse_constant=_no_constant)
     except RecursionError:
         raise FunctionError("exceeded max depth") from None
     except ValueError:
         _Scanner(text).explain()
-    return document
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise FunctionError(f"json: cannot unmarshal number {text} into Go value of type float64")
-    return number
 
 
 def _no_constant(_: str) -> NoReturn:
@@ -87,7 +90,9 @@ class _Scanner:
 
     def fail(self, where: str) -> NoReturn:
         if self.place >= len(self.text):
-            raise FunctionError("unexpected end of JSON input")
+            # At the end Go tries a space, which only the middle of a word, a number or an escape does not take.
+            in_the_middle = where.startswith(("in literal", "in num", "in exp", "in string esc", "in \\u", "after dec"))
+            raise FunctionError(f"invalid character ' ' {where}" if in_the_middle else "unexpected end of JSON input")
         raise FunctionError(f"invalid character {_character(self.text[self.place])} {where}")
 
     def peek(self) -> str:

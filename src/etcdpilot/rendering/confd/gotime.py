@@ -15,18 +15,20 @@ _MONTHS = (*_FIRST_HALF, "July", "August", "September", "October", "November", "
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 _LAYOUT = re.compile(
-    r"January|Jan|Monday|Mon|MST|2006|-07:00:00|-07:00|-0700|-07|Z07:00|Z0700|Z07"
-    r"|[.,]0+(?!\d)|[.,]9+(?!\d)|002|__2|_2|01|02|03|04|05|06|15|PM|pm|1|2|3|4|5"
+    r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|[-Z]070000|[-Z]07:00:00|[-Z]0700|[-Z]07:00|[-Z]07"
+    r"|[.,]0+(?!\d)|[.,]9+(?!\d)|002|__2|_2(?!006)|01|02|03|04|05|06|15|PM|pm|1|2|3|4|5"
 )
 
 
-def _zone(at: datetime, colon: str, *, minutes: bool = True, z: bool = False) -> str:
+def _zone(at: datetime, layout: str) -> str:
+    """`-07:00` and its like: with or without a colon, minutes and seconds; Z says that UTC is written as Z."""
     offset = at.utcoffset()
     seconds = int(offset.total_seconds()) if offset else 0
-    if z and not seconds:
+    if layout[0] == "Z" and not seconds:
         return "Z"
     sign, seconds = ("-", -seconds) if seconds < 0 else ("+", seconds)
-    return f"{sign}{seconds // 3600:02d}" + (f"{colon}{seconds % 3600 // 60:02d}" if minutes else "")
+    parts = (seconds // 3600, seconds % 3600 // 60, seconds % 60)[: len(layout.replace(":", "")) // 2]
+    return sign + (":" if ":" in layout else "").join(f"{part:02d}" for part in parts)
 
 
 _PARTS: dict[str, Callable[[datetime], str]] = {
@@ -53,13 +55,6 @@ _PARTS: dict[str, Callable[[datetime], str]] = {
     "5": lambda at: f"{at.second}",
     "PM": lambda at: "PM" if at.hour >= 12 else "AM",
     "pm": lambda at: "pm" if at.hour >= 12 else "am",
-    "-0700": lambda at: _zone(at, ""),
-    "-07:00": lambda at: _zone(at, ":"),
-    "-07": lambda at: _zone(at, "", minutes=False),
-    "-07:00:00": lambda at: _zone(at, ":") + ":00",
-    "Z0700": lambda at: _zone(at, "", z=True),
-    "Z07:00": lambda at: _zone(at, ":", z=True),
-    "Z07": lambda at: _zone(at, "", minutes=False, z=True),
 }
 
 
@@ -69,6 +64,8 @@ def format_time(at: datetime, layout: str) -> str:
 
 
 def _part(at: datetime, text: str) -> str:
+    if text[0] in "-Z":
+        return _zone(at, text)
     if text[0] not in ".,":
         return _PARTS[text](at)
     digits = f"{at.microsecond:06d}000"[: len(text) - 1]
