@@ -36,8 +36,7 @@ def is_tombstone(name: bytes) -> bool:
 
 def key_of(record: bytes) -> bytes:
     """The key alone. etcd writes it first, so that a short look is enough."""
-    if record[:1] == b"\n" and record[1] < 0x80:  # field 1, a length of one byte
-        size = record[1]
+    if len(record) > 1 and record[0] == 0x0A and (size := record[1]) < 0x80:  # field 1, a length of one byte
         key = record[2 : 2 + size]
         if len(key) == size:
             return key

@@ -54,31 +54,3 @@ def read_trailer(path: Path) -> Trailer:
         written = file.read(DIGEST) or b""
         digest.update(written)
         return Trailer(size, digest.digest(), content, written)
-
-
-class TrailerCheck:
-    """Checks a stream as it passes: the last 32 bytes must be the SHA-256 of all before them."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._held = b""  # the last 32 bytes so far: they may be the trailer
-        self._digest = hashlib.sha256()  # of all before them
-
-    def pass_on(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if len(chunk) >= DIGEST:
-            self._digest.update(self._held)
-            self._digest.update(memoryview(chunk)[:-DIGEST])
-            self._held = chunk[-DIGEST:]
-        else:
-            joined = self._held + chunk
-            self._digest.update(joined[:-DIGEST])
-            self._held = joined[-DIGEST:]
-
-    def result(self) -> Trailer:
-        """What came by; to be asked once the stream has ended."""
-        whole = self._digest.copy()
-        whole.update(self._held)
-        if not has_room_for_trailer(self.size):
-            return Trailer(self.size, whole.digest(), b"", b"")
-        return Trailer(self.size, whole.digest(), self._digest.digest(), self._held)
