@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from etcdpilot.hosts.login import Login
+from etcdpilot.hosts import write
+from etcdpilot.hosts.login import MANNERS, Login
 from etcdpilot.hosts.port import Binaries, Question
 from etcdpilot.hosts.ssh import SshHost
 from etcdpilot.model.cluster import HostKeys
@@ -412,6 +414,35 @@ async def test_an_encrypted_key_is_opened_by_the_passphrase_of_the_environment(
             await host.look(question())
 
 
+async def test_an_encrypted_key_is_used_through_the_agent(
+    at_controller: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = at_controller.home / ".ssh/id_ed25519"
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+        try:
+            await until(socket.exists)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+            subprocess.run(["ssh-add", "-q", str(key)], check=True, capture_output=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-p", "-N", "open sesame", "-f", str(key)], check=True, capture_output=True
+            )
+            for login in ({}, {"identity": str(key)}):
+                async with over_ssh(at_controller, **login) as host:
+                    assert (await host.look(question())).machine.system == "Linux"
+        finally:
+            agent.terminate()
+
+
+@pytest.mark.parametrize("user", ["a b", "$(touch /x)", "e\nu evil 0", "etcd;id", '"'])
+async def test_a_user_of_a_hostile_name_is_not_made(at_controller: Lab, user: str) -> None:
+    before = at_controller.host("h1").says("getent passwd; ls /")
+    async with over_ssh(at_controller) as host:
+        with pytest.raises(HostFailed, match="writing"):
+            await host.write([FileToWrite("/etc/etcd/a", 0o644, "root", b"")], user=user)
+    assert at_controller.host("h1").says("getent passwd; ls /") == before
+
+
 @pytest.mark.parametrize(("login", "why"), [({"port": 1}, "refused"), ({"host": "no.such.invalid"}, "unknown here")])
 async def test_a_host_that_cannot_be_reached_is_named_with_the_cause(at_controller: Lab, login, why: str) -> None:
     async with over_ssh(at_controller, **login) as host:
@@ -448,14 +479,8 @@ async def test_a_connection_that_is_lost_says_what_was_done_before_and_the_next_
 
 
 async def test_a_host_that_falls_silent_is_given_up(at_controller: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "etcdpilot.hosts.login.MANNERS",
-        {
-            **__import__("etcdpilot.hosts.login").hosts.login.MANNERS,
-            "keepalive_interval": 0.2,
-            "keepalive_count_max": 2,
-        },
-    )
+    quick = {"keepalive_interval": 0.2, "keepalive_count_max": 2}
+    monkeypatch.setattr("etcdpilot.hosts.login.MANNERS", {**MANNERS, **quick})
     async with over_ssh(at_controller) as host:
         await host.look(question())
         at_controller.isolate("h1")
@@ -482,13 +507,17 @@ async def test_thirty_looks_at_once_share_one_connection(at_controller: Lab) -> 
 
 async def test_no_secret_is_among_the_arguments_of_any_process(at_controller: Lab) -> None:
     h1 = at_controller.host("h1")
-    # tar waits for the rest of its stream while we look at the arguments of every process.
-    slow = asyncio.Event()
+    key = FileToWrite("/etc/etcd/k", 0o600, "root", b"SECRETSECRET" * 10)
+    h1.run("mkdir -p /etc/etcd; mkfifo /run/gate")
+    slow = write.WRITE.replace('make_ready "$@"', 'echo >/run/waits; read -r _ </run/gate; make_ready "$@"')
     async with over_ssh(at_controller) as host:
-        key = FileToWrite("/etc/etcd/k", 0o600, "root", b"SECRETSECRET" * 100_000)
-        task = asyncio.ensure_future(host.write([key], user=""))
-        await asyncio.sleep(0)
+        stream = write.stream([key])
+        task = asyncio.ensure_future(host.shell.run("writing", slow, *write.arguments([key], ""), stdin=stream))
+        await until(lambda: h1.run("test -e /run/waits", check=False).returncode == 0)
         seen = h1.says("cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' '")
-        slow.set()
+        mode = h1.says("stat -c '%a %U' /etc/etcd/.k.etcdpilot-new")
+        h1.run("echo >/run/gate")
         await task
-    assert "SECRETSECRET" not in seen
+    assert "/etc/etcd/k" in seen and "SECRETSECRET" not in seen
+    assert mode == "600 root"
+    assert "SECRETSECRET" not in h1.says("journalctl --no-pager")

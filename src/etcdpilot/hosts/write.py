@@ -16,6 +16,7 @@ SUFFIX = ".etcdpilot-new"  # always the same one, so that what a cut-off left be
 MAKE_USER = r"""
 make_user() {
     [ -n "$1" ] && ! id -u -- "$1" >/dev/null 2>&1 || return 0
+    case $1 in *[!A-Za-z0-9_-]*) echo "$1 is no name of a system user" >&2; return 1 ;; esac
     systemd-sysusers --inline "u $1 - \"etcd\" /"
 }
 """
