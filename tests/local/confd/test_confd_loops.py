@@ -182,6 +182,23 @@ async def test_polling_picks_up_new_keys_and_new_resources(folder: Folder) -> No
         await asyncio.wait((task,))
 
 
+async def test_a_resource_without_keys_is_made_once_and_watching_goes_on(folder: Folder) -> None:
+    dest = folder.resource("x", "fixed", keys="[]")
+    async with watching(folder.confd(Memory())) as task:
+        await until(lambda: content(dest) == "fixed")
+        await asyncio.sleep(0.05)
+        assert not task.done()
+    assert folder.log.count("out of sync") == 1
+
+
+async def test_a_mistake_that_lasts_is_an_error_once(folder: Folder) -> None:
+    keys = Memory()
+    folder.resource("x", '{{getv "/a"}}')
+    async with watching(folder.confd(keys)):
+        await until(lambda: folder.log.count("key does not exist: /a") >= 3)
+    assert sum("ERROR" in line for line in folder.lines) == 1
+
+
 def test_a_path_below_another_needs_no_watch_of_its_own() -> None:
     assert outermost(["/a/b", "/a", "/ab", "/a"]) == ("/a", "/ab")
     assert outermost(["/x", "/"]) == ("/",)

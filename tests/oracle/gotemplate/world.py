@@ -153,6 +153,10 @@ def _built(of: GoType, value: Any) -> Value:
             return made(of, float(value) if kind in k.FLOATS else value)
 
 
+def _part(of: GoType, fields: dict[str, Any], name: str) -> Value:
+    return _built(of, fields[name]) if name in fields else zero(of)
+
+
 def _fail(why: str) -> str:
     raise FunctionError(why)
 

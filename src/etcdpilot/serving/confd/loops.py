@@ -120,6 +120,8 @@ class Desk:
 
     async def changes_after(self, revision: int) -> None:
         """One watch for each path; ends only with an error."""
+        if not self.paths:
+            await asyncio.Event().wait()
         async with asyncio.TaskGroup() as tasks:
             for path in self.paths:
                 tasks.create_task(self.listen(path, revision))

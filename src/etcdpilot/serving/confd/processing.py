@@ -40,15 +40,25 @@ class Processor:
     log: Log
     _read: tuple[tuple[int, int, int], ConfdTemplate] | None = field(default=None)
     _warned: set[str] = field(default_factory=set)
+    _said: str = ""
 
     async def process(self, entries: Mapping[bytes, bytes]) -> Outcome:
         """`entries` are the keys below the resource's paths. Everything that goes wrong is logged, never raised."""
         try:
-            return await self._process(entries)
+            outcome = await self._process(entries)
         except Failed as failed:
-            self.log.error(str(failed))
+            return self._failed(str(failed))
         except OSError as error:
-            self.log.error(f"{error.strerror}: {error.filename or self.resource.dest}")
+            return self._failed(f"{error.strerror}: {error.filename or self.resource.dest}")
+        except Exception as error:  # a mistake of ours in one file must not stop the others
+            return self._failed(f"{self.resource.dest} could not be made: {error!r}. This is a fault of etcdpilot.")
+        self._said = ""
+        return outcome
+
+    def _failed(self, why: str) -> Outcome:
+        """What is tried again and again is an error once."""
+        self.log.at("debug" if why == self._said else "error", why)
+        self._said = why
         return Outcome.FAILED
 
     async def _process(self, entries: Mapping[bytes, bytes]) -> Outcome:

@@ -47,6 +47,8 @@ async def run(settings: Settings, log: Log) -> int:
     nodes = nodes_of(settings, world)
     log.info("Starting confd")
     log.info(f"Backend source(s) set to {', '.join(nodes)}")
+    if settings.client_insecure:
+        log.warning("client-insecure is not known here: etcd's certificate is always verified")
     async with client_of(settings, nodes) as client:
         confd = Confd(settings, EtcdSource(client), world, log)
         if settings.onetime:
