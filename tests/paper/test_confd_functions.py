@@ -180,3 +180,7 @@ def test_values_that_are_no_text_come_out_as_they_went_in() -> None:
 
 def test_without_a_prefix_templates_see_whole_keys() -> None:
     assert tree_of({b"/a/b": b"1", b"c": b"2"}, "/").keys == ["/a/b", "/c"]
+
+
+def test_keys_are_seen_as_clean_paths() -> None:
+    assert tree_of({b"/p//a/": b"1", b"/p/b/../c": b"2", b"/p/.x": b"3"}, "/p").keys == ["/.x", "/a", "/c"]

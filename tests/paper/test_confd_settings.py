@@ -125,7 +125,7 @@ def test_every_mistake_of_a_resource_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "confds"), [("0644", 0o644, 0o644), ("644", 0o644, 644), ("0o600", 0o600, 0o600)]
+    ("text", "mode", "confds"), [("0644", 0o644, 0o644), ("644", 0o644, 0o204), ("0o600", 0o600, 0o600)]
 )
 def test_a_mode_is_octal_unless_compat_asks_for_confds_reading(text: str, mode: int, confds: int) -> None:
     resource = f'[template]\nsrc = "a"\ndest = "/a"\nmode = "{text}"'

@@ -100,7 +100,7 @@ class _Reading:
         text = self.text("mode")
         if not text:
             return None
-        mode = _confd_number(text) if compat else _octal(text)
+        mode = _confds_mode(text) if compat else _octal(text)
         if mode is None or mode > 0o7777:
             self.problem("mode", f"{text!r} is no file mode; write it as 0644")
             return None
@@ -139,11 +139,11 @@ def _octal(text: str) -> int | None:
     return int(digits, 8) if re.fullmatch(r"[0-7]+", digits) else None
 
 
-def _confd_number(text: str) -> int | None:
-    """As Go reads a number whose base its prefix tells: 0644 is octal and 644 decimal."""
+def _confds_mode(text: str) -> int | None:
+    """As Go reads a number whose base its prefix tells: 0644 is octal and 644 decimal, of which 0204 is left over."""
     if re.fullmatch(r"0[0-7]+", text):
-        return int(text, 8)
+        return int(text, 8) & 0o777
     try:
-        return int(text, 0) if not text.startswith(("+", "-")) else None
+        return int(text, 0) & 0o777 if not text.startswith(("+", "-")) else None
     except ValueError:
         return None

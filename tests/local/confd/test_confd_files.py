@@ -129,7 +129,7 @@ async def test_the_stage_file_stays_when_asked_for(folder: Folder, keys: Memory)
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "confds"), [("0600", 0o600, 0o600), ("644", 0o644, 0o1204), ("0755", 0o755, 0o755)]
+    ("text", "mode", "confds"), [("0600", 0o600, 0o600), ("644", 0o644, 0o204), ("0755", 0o755, 0o755)]
 )
 async def test_a_mode_is_octal_and_with_compat_what_confd_makes_of_it(
     folder: Folder, keys: Memory, text: str, mode: int, confds: int

@@ -63,7 +63,9 @@ def tree_of(entries: HasItems, prefix: str) -> Tree:
 
 def _without(key: str, cut: int) -> str:
     rest = key[cut:]
-    return rest if rest.startswith("/") else f"/{rest}"
+    if not rest.startswith("/"):
+        rest = f"/{rest}"
+    return clean(rest) if "//" in rest or "/." in rest or rest.endswith("/") else rest
 
 
 def _text(data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etcdpilot.model.confd import Resource, Settings
 from etcdpilot.model.errors import EtcdpilotError
@@ -26,6 +26,7 @@ class Confd:
     source: Source
     world: World
     log: Log
+    failures: list[str] = field(default_factory=list)  # of the last time that all were made
 
     def processor(self, resource: Resource) -> Processor:
         return Processor(resource, self.settings, self.world, self.log)
@@ -38,8 +39,12 @@ class Confd:
     async def _all(self, found: Found) -> bool:
         paths = [path for resource in found.resources for path in resource.paths]
         state = await self.source.state(paths)
-        outcomes = [await self.processor(one).process(below(one, state.entries)) for one in found.resources]
-        return not any(outcome in _WRONG for outcome in outcomes)
+        self.failures.clear()
+        for resource in found.resources:
+            processor = self.processor(resource)
+            if await processor.process(below(resource, state.entries)) in _WRONG:
+                self.failures.append(processor.reason)
+        return not self.failures
 
     async def at_intervals(self) -> None:
         """For ever; what failed is tried again sooner than the interval, unless `compat`."""

@@ -40,26 +40,29 @@ class Processor:
     log: Log
     _read: tuple[tuple[int, int, int], ConfdTemplate] | None = field(default=None)
     _warned: set[str] = field(default_factory=set)
-    _said: str = ""
+    reason: str = ""  # why it last went wrong; empty when it went well
 
     async def process(self, entries: Mapping[bytes, bytes]) -> Outcome:
         """`entries` are the keys below the resource's paths. Everything that goes wrong is logged, never raised."""
         try:
             outcome = await self._process(entries)
+            self.reason = self.reason if outcome is Outcome.RELOAD_OWED else ""
         except Failed as failed:
             return self._failed(str(failed))
         except OSError as error:
             return self._failed(f"{error.strerror}: {error.filename or self.resource.dest}")
         except Exception as error:  # a mistake of ours in one file must not stop the others
             return self._failed(f"{self.resource.dest} could not be made: {error!r}. This is a fault of etcdpilot.")
-        self._said = ""
         return outcome
 
     def _failed(self, why: str) -> Outcome:
-        """What is tried again and again is an error once."""
-        self.log.at("debug" if why == self._said else "error", why)
-        self._said = why
+        self._say(why)
         return Outcome.FAILED
+
+    def _say(self, why: str) -> None:
+        """What is tried again and again is an error once."""
+        self.log.at("debug" if why == self.reason else "error", why)
+        self.reason = why
 
     async def _process(self, entries: Mapping[bytes, bytes]) -> Outcome:
         template = self._template()
@@ -164,7 +167,6 @@ class Processor:
         ended = await run(command, self.resource.reload_timeout)
         if not ended.problem:
             return True
-        if ended.output:
-            self.log.error(ended.output)
-        self.log.error(f"Reload of {self.resource.dest} failed: {ended.problem}")
+        said = f"\n{ended.output}" if ended.output else ""
+        self._say(f"Reload of {self.resource.dest} failed: {ended.problem}{said}")
         return False

@@ -63,7 +63,7 @@ async def _once(confd: Confd) -> int:
         confd.log.fatal(one_line(error))
         return 1
     if not well:
-        confd.log.fatal("Not every file could be made; the errors above say which and why")
+        confd.log.fatal(confd.failures[-1] if confd.failures else "Not every resource could be read")
     return 0 if well else 1
 
 
