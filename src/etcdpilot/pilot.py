@@ -5,20 +5,24 @@ Rooms that only a change needs are imported where a change begins: `status` may 
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.hosts.fleet import Fleet, fleet_of
-from etcdpilot.model.cluster import ClusterSpec, Discovery, Roster
+from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, retired
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from etcdpilot.model.knowledge import Known
+from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.status import Status
 from etcdpilot.observing.clock import Clock, SystemClock
+from etcdpilot.observing.members import name_of
 from etcdpilot.observing.memory import open_door, remember, remember_identity
 from etcdpilot.observing.status import look_at_status, roster_of
 from etcdpilot.stores import loaded
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from etcdpilot.model.plans import Plan
     from etcdpilot.stores.local_clusters import Wish
 
+SETTLED = (MemberState.VOTING, MemberState.DOWN)
 STRANGER = Memory(token="", cluster_id="", member_ids=())
 
 
@@ -58,6 +63,7 @@ class Site:
 async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[str, ...] = ()) -> AsyncIterator[Site]:
     """A site whose connections are closed at the end."""
     state = StateFolder(state_root)
+    wanted = replace(wanted, former=former_machines(wanted, state))
     site = Site(wanted, state, fleet_of(wanted), open_door(wanted, state), warnings=warnings)
     try:
         yield site
@@ -66,11 +72,35 @@ async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[str, ...
         await site.fleet.close()
 
 
+def former_machines(wanted: ClusterSpec, state: StateFolder) -> tuple[MemberSpec, ...]:
+    """Members that an earlier file named and this one does not, or has put on another host to replace them."""
+    from etcdpilot.spec.build import member
+
+    gone = []
+    for document in state.machines():
+        before = member(document)
+        now = next((each for each in wanted.members if each.name == before.name), None)
+        if now is None:
+            gone.append(before)
+        elif now.retire and now.host != before.host:
+            gone.append(replace(before, name=retired(before.name)))
+    return tuple(gone)
+
+
+def note_machines(site: Site) -> None:
+    """After a change that went through: the members of the file are those whose machines there are."""
+    site.state.write_machines([document_of(member) for member in site.wanted.members])
+
+
+def document_of(member: MemberSpec) -> dict[str, Any]:
+    return json.loads(json.dumps(asdict(member), default=lambda value: value.value))  # type: ignore[no-any-return]
+
+
 async def plan(site: Site) -> Plan:
     """What would be done. The token of a new cluster is chosen and written down here: a plan is computed from it."""
     memory = settle_identity(site)
     seen = await look(site, memory)
-    return planned(site, seen, memory)
+    return planned(site, seen, follow_members(site, seen, memory))
 
 
 async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
@@ -78,11 +108,16 @@ async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
     memory = settle_identity(site)
     from etcdpilot.applying.engine import carry_out
     from etcdpilot.applying.world import RealWorld
+    from etcdpilot.model.events import Stale
 
     world = RealWorld(site.wanted, site.fleet, site.state, journal_of(site), site.clock, site.door, memory)
+    stale = False
     try:
         async for event in carry_out(agreed, world):
             yield event
+            stale = stale or isinstance(event, Stale)
+        if not stale:
+            note_machines(site)
     finally:
         site.door = world.door
 
@@ -211,7 +246,8 @@ async def look(site: Site, memory: Memory) -> Seen:
     from etcdpilot import observing
     from etcdpilot.planning.files import wanted_files
 
-    files = {member.name: wanted_files(site.wanted, member, memory, formed=True) for member in site.wanted.members}
+    machines = (*site.wanted.members, *site.wanted.former)
+    files = {member.name: wanted_files(site.wanted, member, memory, formed=True) for member in machines}
     return await observing.observe(site.wanted, files, site.fleet, site.door, memory)
 
 
@@ -229,6 +265,19 @@ def settle_identity(site: Site) -> Memory:
         identity = new_identity(site.wanted, site.wanted.token or f"{site.wanted.name}-{secrets.token_hex(16)}")
         site.state.write_identity(identity)
     return remember(site.state, identity)
+
+
+def follow_members(site: Site, seen: Seen, memory: Memory) -> Memory:
+    """Members that joined later have IDs that nobody could foretell: noted once the cluster tells them."""
+    if not isinstance(seen.etcd.members, Known) or not memory.formed:
+        return memory
+    told = {name_of(entry, site.wanted.roster.entries): as_hex(entry.id) for entry in seen.etcd.members.value}
+    ids = tuple(sorted((name, value) for name, value in told.items() if seen.membership.state_of(name) in SETTLED))
+    if ids != memory.member_ids:
+        identity = site.identity
+        site.state.write_identity(replace(identity, member_ids=ids))
+        memory = replace(memory, member_ids=ids)
+    return memory
 
 
 def new_identity(wanted: ClusterSpec, token: str) -> Identity:

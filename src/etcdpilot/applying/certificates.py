@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
 from etcdpilot.model.certificates import AuthoritySpec, CertificateSpec, KeyKind
-from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.cluster import ClusterSpec, Profile
 from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, LeafCertificate, LeafKey, Text
 from etcdpilot.model.memory import AuthorityKept
-from etcdpilot.model.steps import MakeAuthorities
+from etcdpilot.model.steps import MakeAuthorities, WriteFiles
 from etcdpilot.observing.memory import authority as kept_authority
 from etcdpilot.rendering.certificate_files import client_authority
 from etcdpilot.stores.state import KeptPair, StateFolder
@@ -73,11 +73,23 @@ def load(name: str, state: StateFolder) -> Authority:
     return load_authority(pair.certificate.encode(), pair.key.encode())
 
 
-def materialise(files: tuple[FileSpec, ...], world: RealWorld) -> list[FileToWrite]:
-    """The bytes of a member's files. A key goes before its certificate, so that half a pair is seen as one."""
-    issued = {
-        file.path: issue_leaf(file.content.spec, world) for file in files if isinstance(file.content, LeafCertificate)
-    }
+def materialise(step: WriteFiles, world: RealWorld) -> dict[str, list[FileToWrite]]:
+    """The bytes of every member's files. A key goes before its certificate, so that half a pair is seen as one.
+
+    Where all members share a certificate it is issued once; otherwise equal wishes still get key pairs of their own.
+    """
+    shared: dict[CertificateSpec, Issued] = {}
+    return {member: files_of(files, world, shared) for member, files in step.files}
+
+
+def files_of(files: tuple[FileSpec, ...], world: RealWorld, shared: dict[CertificateSpec, Issued]) -> list[FileToWrite]:
+    issued: dict[str, Issued] = {}
+    for file in files:
+        if isinstance(file.content, LeafCertificate):
+            leaf = shared.get(file.content.spec) or issue_leaf(file.content.spec, world)
+            issued[file.path] = leaf
+            if world.wanted.tls.profile is Profile.SHARED:
+                shared[file.content.spec] = leaf
     if issued:
         world.state.note_keys(tuple(fingerprint_and_hash(leaf) for leaf in issued.values()))
     ordered = sorted(files, key=lambda file: not isinstance(file.content, LeafKey))

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 async def write(step: WriteFiles, world: RealWorld) -> None:
     # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, which keeps its lines alive.
-    ready = await asyncio.to_thread(lambda: {member: materialise(files, world) for member, files in step.files})
+    ready = await asyncio.to_thread(materialise, step, world)
     await asyncio.gather(*(write_on(member, files, world) for member, files in ready.items()))
     world.memory = replace(world.memory, key_hashes=world.state.key_hashes())
 
 
 async def write_on(name: str, files: list[FileToWrite], world: RealWorld) -> None:
-    member = world.wanted.member(name)
+    member = world.wanted.machine(name)
     host = await world.fleet.host(name)
     await host.write(files, user=member.service.user)
     await host.make_data_directory(member.paths.data, user=member.service.user)

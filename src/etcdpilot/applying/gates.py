@@ -56,18 +56,18 @@ async def answers_again(name: str, before: int, world: RealWorld) -> AsyncIterat
     """Until a member runs as another process than before, and answers."""
     began = world.clock.monotonic()
     while True:
-        answer = await look_at_service(world.wanted.member(name), world.fleet)
+        answer = await look_at_service(world.wanted.machine(name), world.fleet)
         if answer.process is not None and answer.process.pid != before:
             break
         if world.clock.monotonic() - began > DEADLINE[world.wanted.kind]:
-            raise did_not_start({name: await why_not_running(world.wanted.member(name), world.fleet)})
+            raise did_not_start({name: await why_not_running(world.wanted.machine(name), world.fleet)})
         await world.clock.sleep(0.05)
     async for on in answers((name,), world):
         yield on
 
 
 async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:
-    found = {name: await why_not_running(world.wanted.member(name), world.fleet) for name in silent}
+    found = {name: await why_not_running(world.wanted.machine(name), world.fleet) for name in silent}
     return {name: why for name, why in found.items() if why}
 
 

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from etcdpilot.etcd.door import Door
+from etcdpilot.etcd.errors import NotYet, UnknownOutcome
 from etcdpilot.model.answers import MemberEntry
 from etcdpilot.model.errors import ClusterFailed
-from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known
+from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import AddLearner, MoveLeader, PromoteLearner, RemoveMember, UpdateMember
-from etcdpilot.observing.members import ask
+from etcdpilot.observing.members import ask, name_of
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -19,39 +20,80 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 
 
-async def add_learner(step: AddLearner, world: RealWorld) -> None:
-    """Its natural key is the peer URL: a repeat after an unknown outcome finds it already there."""
-    there = next((entry for entry in await entries(world.door) if set(entry.peer_urls) & set(step.peer_urls)), None)
-    if there is None:
-        added = await world.door.client().cluster.add_learner(step.peer_urls)
-        there = added.member
-    ids = {**dict(world.memory.member_ids), step.member: as_hex(there.id)}
-    world.remember_members(tuple(sorted(ids.items())))
+async def add_learner(step: AddLearner, world: RealWorld) -> AsyncIterator[str]:
+    """Its natural key is the peer URL: a repeat after an unknown outcome finds it already there.
+
+    A cluster that has just changed answers `unhealthy cluster` for a few seconds: that is a wait with a deadline.
+    """
+    began = world.clock.monotonic()
+    while not any(set(entry.peer_urls) & set(step.peer_urls) for entry in await entries(world.door)):
+        try:
+            await world.door.client().cluster.add_learner(step.peer_urls)
+            return
+        except (NotYet, UnknownOutcome) as error:
+            if world.clock.monotonic() - began > PATIENCE:
+                raise
+            yield f"waiting until the cluster takes another member: {error.why or error.what}"
+        await world.clock.sleep(0.2)
 
 
 async def promote(step: PromoteLearner, world: RealWorld) -> AsyncIterator[str]:
-    """Until etcd takes it: a learner that has not caught up is refused, which is a wait with a deadline."""
+    """Until etcd takes it: a learner that has not caught up is refused, which is a wait with a deadline.
+
+    etcd itself promotes a learner that has died since, and loses quorum for good: it must answer a read first.
+    """
     began = world.clock.monotonic()
-    member_id = int(dict(world.memory.member_ids)[step.member], 16)
     while True:
-        try:
-            await world.door.client().cluster.promote(member_id)
+        entry = await entry_of(step.member, world)
+        if entry is None:
+            raise ClusterFailed(f"{step.member} is not in the member list any more.", remedy="Run it again.")
+        if not entry.is_learner:
             return
-        except ClusterFailed as error:
-            if any(entry.id == member_id and not entry.is_learner for entry in await entries(world.door)):
+        seen = await ask(world.door)
+        if isinstance(seen.status(step.member), Known):
+            try:
+                await world.door.client().cluster.promote(entry.id)
                 return
-            if world.clock.monotonic() - began > PATIENCE:
-                raise
-            yield f"waiting until {step.member} has caught up: {error.why or error.what}"
+            except (NotYet, UnknownOutcome) as error:
+                why = error.why or error.what
+        else:
+            why = "it does not answer"
+        if world.clock.monotonic() - began > PATIENCE:
+            raise ClusterFailed(
+                f"{step.member} could not be promoted.",
+                why=f"{why}.",
+                remedy="It stays a learner, which costs nothing. Look at its log, then run this again.",
+            )
+        yield f"waiting until {step.member} has caught up{progress(step.member, seen)}: {why}"
         await world.clock.sleep(0.1)
 
 
-async def remove(step: RemoveMember, world: RealWorld) -> None:
-    member_id = int(step.member_id, 16)
-    if any(entry.id == member_id for entry in await entries(world.door)):
-        await world.door.client().cluster.remove(member_id)
-    ids = {name: value for name, value in world.memory.member_ids if value != step.member_id}
-    world.remember_members(tuple(sorted(ids.items())))
+def progress(name: str, seen: EtcdSeen) -> str:
+    """` (12.0 of 20.0 MiB)`, by the sizes of its database and of the largest other one."""
+    own = seen.status(name)
+    others = [status.value.db_size for other, status in seen.statuses if other != name and isinstance(status, Known)]
+    if not isinstance(own, Known) or not others:
+        return ""
+    return f" ({own.value.db_size / 2**20:.1f} of {max(others) / 2**20:.1f} MiB)"
+
+
+async def entry_of(name: str, world: RealWorld) -> MemberEntry | None:
+    """Its line in the member list, by the names of the file."""
+    roster = world.wanted.roster.entries
+    return next((entry for entry in await entries(world.door) if name_of(entry, roster) == name), None)
+
+
+async def remove(step: RemoveMember, world: RealWorld) -> AsyncIterator[str]:
+    member_id, began = int(step.member_id, 16), world.clock.monotonic()
+    while any(entry.id == member_id for entry in await entries(world.door)):
+        try:
+            await world.door.client().cluster.remove(member_id)
+            return
+        except (NotYet, UnknownOutcome) as error:
+            if world.clock.monotonic() - began > PATIENCE:
+                raise
+            yield f"waiting until the cluster lets a member go: {error.why or error.what}"
+        await world.clock.sleep(0.2)
 
 
 async def update(step: UpdateMember, world: RealWorld) -> None:

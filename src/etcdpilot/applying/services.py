@@ -67,9 +67,9 @@ async def process_of(name: str, world: RealWorld) -> int:
     """The process number of a member, 0 when it does not run."""
     from etcdpilot.observing.services import look_at_service
 
-    answer = await look_at_service(world.wanted.member(name), world.fleet)
+    answer = await look_at_service(world.wanted.machine(name), world.fleet)
     return answer.process.pid if answer.process else 0
 
 
 def unit(name: str, world: RealWorld) -> str:
-    return world.wanted.member(name).service.unit
+    return world.wanted.machine(name).service.unit

@@ -18,7 +18,7 @@ async def install(step: InstallBinaries, world: RealWorld) -> None:
 
 
 async def install_on(name: str, version: str, world: RealWorld) -> None:
-    member = world.wanted.member(name)
+    member = world.wanted.machine(name)
     host = await world.fleet.host(name)
     architecture = await host.architecture()
     directory = await provide(world.wanted.source, version, architecture)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from etcdpilot.applying import certificates, data, files, members, services, versions
+from etcdpilot.applying import certificates, data, files, members, services, upgrades, versions
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
@@ -14,7 +14,9 @@ from etcdpilot.model.membership import Membership
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.steps import (
     AddLearner,
+    CheckMemberTables,
     DisableService,
+    EnableDowngrade,
     EnableServices,
     InstallBinaries,
     MakeAuthorities,
@@ -23,6 +25,7 @@ from etcdpilot.model.steps import (
     PromoteLearner,
     RemoveMember,
     RestartMember,
+    SaveSnapshot,
     StartLearner,
     StartMembers,
     Step,
@@ -59,9 +62,6 @@ class RealWorld:
         """Written down at once: from now on nobody is started on an empty disk."""
         self._write_identity(replace(self.memory, formed=True))
 
-    def remember_members(self, member_ids: tuple[tuple[str, str], ...]) -> None:
-        self._write_identity(replace(self.memory, member_ids=member_ids))
-
     def _write_identity(self, memory: Memory) -> None:
         identity = Identity(self.wanted.name, memory.token, memory.cluster_id, memory.member_ids, memory.formed)
         self.state.write_identity(identity)
@@ -97,7 +97,8 @@ class RealWorld:
                 async for on in members.move_leader(step, self):
                     yield on
             case AddLearner():
-                await members.add_learner(step, self)
+                async for on in members.add_learner(step, self):
+                    yield on
             case StartLearner():
                 async for on in services.start_learner(step, self):
                     yield on
@@ -105,8 +106,15 @@ class RealWorld:
                 async for on in members.promote(step, self):
                     yield on
             case RemoveMember():
-                await members.remove(step, self)
+                async for on in members.remove(step, self):
+                    yield on
             case UpdateMember():
                 await members.update(step, self)
+            case SaveSnapshot():
+                await upgrades.save_snapshot(step, self)
+            case CheckMemberTables():
+                await upgrades.check_member_tables(step, self)
+            case EnableDowngrade():
+                await upgrades.enable_downgrade(step, self)
             case _:
                 assert_never(step)

@@ -20,7 +20,7 @@ class Fleet:
 
     async def host(self, name: str) -> Host:
         if name not in self._hosts:
-            self._hosts[name] = asyncio.ensure_future(self._open(self.wanted.member(name)))
+            self._hosts[name] = asyncio.ensure_future(self._open(self.wanted.machine(name)))
         return await asyncio.shield(self._hosts[name])
 
     async def _open(self, member: MemberSpec) -> Host:

@@ -248,6 +248,7 @@ class ClusterSpec:
     tls: Tls
     timers: str  # "default", or "loopback" for members that all live on this machine
     members: tuple[MemberSpec, ...]
+    former: tuple[MemberSpec, ...] = ()  # machines that an earlier file named; what is left on them is put in order
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -274,14 +275,20 @@ class ClusterSpec:
                 return member
         raise KeyError(name)
 
+    def machine(self, name: str) -> MemberSpec:
+        """Where a member stands or stood; KeyError for a name that no file ever had."""
+        for member in self.former:
+            if member.name == name:
+                return member
+        return self.member(name)
+
     @property
     def roster(self) -> Roster:
-        return Roster(
-            self.name,
-            tuple(
-                RosterEntry(each.name, each.advertise_peer_urls, each.advertise_client_urls) for each in self.members
-            ),
+        entries = (
+            RosterEntry(each.name, each.advertise_peer_urls, each.advertise_client_urls, each.retire)
+            for each in self.members
         )
+        return Roster(self.name, tuple(entries))
 
     def with_version(self, version: Version) -> ClusterSpec:
         return replace(self, version=version)
@@ -294,6 +301,7 @@ class RosterEntry:
     name: str
     peer_urls: tuple[str, ...]
     client_urls: tuple[str, ...]
+    retire: str = ""  # hex ID of the member whose place it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +317,11 @@ class Roster:
 
     def entry(self, name: str) -> RosterEntry | None:
         return next((entry for entry in self.entries if entry.name == name), None)
+
+
+def retired(name: str) -> str:
+    """What the member is called whose place `name` takes, while it is still in the member list."""
+    return f"{name} (retired)"
 
 
 def require_unique(what: str, values: Iterable[str]) -> None:

@@ -162,6 +162,34 @@ class UpdateMember:
         return f"tell the cluster that {self.member} moves to {listed(self.peer_urls)}"
 
 
+@dataclass(frozen=True, slots=True)
+class SaveSnapshot:
+    """Into the state folder, verified; before a step that cannot be undone."""
+
+    because: str
+
+    def __str__(self) -> str:
+        return f"save a snapshot, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMemberTables:
+    """Reads the member table in a snapshot of each member: 3.6 believes the disk where 3.5 believed its memory."""
+
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"check that {listed(self.members)} have the cluster's members on their disks"
+
+
+@dataclass(frozen=True, slots=True)
+class EnableDowngrade:
+    version: str
+
+    def __str__(self) -> str:
+        return f"tell the cluster that it goes back to {self.version}"
+
+
 Step = (
     MakeAuthorities
     | InstallBinaries
@@ -178,6 +206,9 @@ Step = (
     | PromoteLearner
     | RemoveMember
     | UpdateMember
+    | SaveSnapshot
+    | CheckMemberTables
+    | EnableDowngrade
 )
 
 
@@ -211,6 +242,9 @@ def after(step: Step, before: Membership) -> Membership:
             | MoveDataAside()
             | MoveLeader()
             | UpdateMember()
+            | SaveSnapshot()
+            | CheckMemberTables()
+            | EnableDowngrade()
         ):
             return before
         case _:
@@ -227,6 +261,8 @@ def touched(step: Step) -> tuple[str, ...]:
         case RestartMember(member) | DisableService(member) | MoveDataAside(member) | StartLearner(member):
             return (member,)
         case MakeAuthorities() | MoveLeader() | AddLearner() | PromoteLearner() | RemoveMember() | UpdateMember():
+            return ()
+        case SaveSnapshot() | CheckMemberTables() | EnableDowngrade():
             return ()
         case _:
             assert_never(step)

@@ -28,13 +28,13 @@ async def observe(wanted: ClusterSpec, files: Files, fleet: Fleet, door: Door, m
 async def all_hosts(
     wanted: ClusterSpec, files: Files, fleet: Fleet
 ) -> tuple[tuple[str, Known[HostSeen] | Unknown], ...]:
-    names = [member.name for member in wanted.members]
+    names = [member.name for member in (*wanted.members, *wanted.former)]
     found = await asyncio.gather(*(look(wanted, name, files[name], fleet) for name in names))
     return tuple(zip(names, found, strict=True))
 
 
 async def look(wanted: ClusterSpec, name: str, files: tuple[FileSpec, ...], fleet: Fleet) -> Known[HostSeen] | Unknown:
-    member = wanted.member(name)
+    member = wanted.machine(name)
     try:
         host = await fleet.host(name)
         answer = await host.look(question_for(wanted, member, files))

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.answers import Alarm, MemberEntry, MemberStatus
-from etcdpilot.model.cluster import Roster, RosterEntry
+from etcdpilot.model.cluster import Roster, RosterEntry, retired
 from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
@@ -84,6 +85,9 @@ def membership(roster: Roster, seen: EtcdSeen, memory: Memory) -> Membership:
 
 def name_of(entry: MemberEntry, members: Iterable[RosterEntry]) -> str:
     """A member that never started has no name yet; its peer URL says who it will be."""
+    for member in members:
+        if member.retire and member.retire == as_hex(entry.id):
+            return retired(member.name)
     for member in members:
         if set(entry.peer_urls) & set(member.peer_urls):
             return member.name

@@ -35,9 +35,14 @@ def marker_of(wanted: ClusterSpec, member: MemberSpec, memory: Memory, *, formed
     )
 
 
-def wanted_files(wanted: ClusterSpec, member: MemberSpec, memory: Memory, *, formed: bool) -> tuple[FileSpec, ...]:
-    """Every file of a member: certificates first, so that a unit never names a file that is not there."""
-    initial = initial_cluster(wanted, memory, formed=formed)
+def wanted_files(
+    wanted: ClusterSpec, member: MemberSpec, memory: Memory, *, formed: bool, initial: InitialCluster | None = None
+) -> tuple[FileSpec, ...]:
+    """Every file of a member: certificates first, so that a unit never names a file that is not there.
+
+    `initial` is what a joining member is told of its peers; all others are told of the members of the file.
+    """
+    initial = initial or initial_cluster(wanted, memory, formed=formed)
     marker = marker_of(wanted, member, memory, formed=formed)
     return (*certificate_files(wanted, member), *member_files(wanted, member, initial, marker))
 

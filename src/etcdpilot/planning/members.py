@@ -1,4 +1,4 @@
-"""Which members join and leave, and in what order.
+"""Which members join, leave and move, and in what order.
 
 A step is chosen only from what is seen now, never from what an earlier plan meant to do. So a plan that was cut short
 is resumed by planning again.
@@ -7,44 +7,190 @@ is resumed by planning again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from etcdpilot.model.cluster import MemberSpec
+from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec, retired
+from etcdpilot.model.identity import as_hex
+from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import Membership, MemberState
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.steps import (
     AddLearner,
+    DisableService,
+    EnableServices,
+    InstallBinaries,
+    MoveDataAside,
+    MoveLeader,
     PromoteLearner,
     RemoveMember,
     StartLearner,
     Step,
+    WriteFiles,
 )
+from etcdpilot.planning.files import differing, wanted_files
+from etcdpilot.rendering.options import InitialCluster
+
+PeerUrls = dict[str, tuple[str, ...]]
 
 
-def leaving(wanted: frozenset[str], seen: Membership, ids: dict[str, str]) -> tuple[list[Step], list[Step]]:
-    """Who leaves before anybody joins, and who leaves after.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the order is decided from: the wish, the sight, the memory, and the time for certificates."""
 
-    A dead voter still counts: with 2 of 3 alive, adding first would need 3 of 4 to commit the next change. So the dead
-    and the unfinished leave first, and a healthy voter is given up only once its replacement votes.
+    wanted: ClusterSpec
+    seen: Seen
+    memory: Memory
+    now: datetime
+
+    @property
+    def entries(self) -> dict[str, MemberEntry]:
+        """The member list by the names that the membership uses; empty when nobody could tell it."""
+        if not isinstance(self.seen.etcd.members, Known):
+            return {}
+        return {self.name_of(entry): entry for entry in self.seen.etcd.members.value}
+
+    def name_of(self, entry: MemberEntry) -> str:
+        for member in self.wanted.members:
+            if member.retire and member.retire == as_hex(entry.id):
+                return retired(member.name)
+        for member in self.wanted.members:
+            if set(entry.peer_urls) & set(member.advertise_peer_urls):
+                return member.name
+        return entry.name or as_hex(entry.id)
+
+
+def membership_steps(ground: Ground) -> Iterator[Step]:
+    """The dead and the unfinished leave first, then each that joins takes the place of one that leaves.
+
+    A dead voter still counts: with 2 of 3 alive, adding first would need 3 of 4 to commit the next change. A healthy
+    voter is given up only once its replacement votes, and before the next one joins: the cluster is never larger by
+    more than one than it was or is to be.
     """
-    first: list[Step] = []
-    last: list[Step] = []
-    for name in sorted(seen.names - wanted):
-        healthy = seen.state_of(name) is MemberState.VOTING
-        step = RemoveMember(name, ids.get(name, ""), "it is not in the cluster file")
-        (last if healthy else first).append(step)
-    return first, last
+    peers: PeerUrls = {name: entry.peer_urls for name, entry in ground.entries.items()}
+    first, last = leaving(ground.wanted.names, ground.seen.membership)
+    for name in first:
+        yield from leave(name, ground)
+        peers.pop(name, None)
+    growing = len(ground.seen.membership.voters) < len(ground.wanted.members)
+    for member in in_joining_order(ground.wanted.members, ground.seen.membership):
+        peers[member.name] = member.advertise_peer_urls
+        yield from join(member, peers, ground)
+        if last and not growing:
+            gone = last.pop(0)
+            yield from leave(gone, ground)
+            peers.pop(gone, None)
+    for name in last:
+        yield from leave(name, ground)
 
 
-def joining(member: MemberSpec, state: MemberState) -> Iterator[Step]:
-    """What a wanted member still needs, by how far it has come."""
-    if state is MemberState.ABSENT:
-        yield AddLearner(member.name, member.advertise_peer_urls)
-    if state in (MemberState.ABSENT, MemberState.ADDED):
-        yield StartLearner(member.name)
-    if state in (MemberState.ABSENT, MemberState.ADDED, MemberState.LEARNING):
-        yield PromoteLearner(member.name)
+def leaving(wanted: frozenset[str], seen: Membership) -> tuple[list[str], list[str]]:
+    """Who leaves before anybody joins, and who after; the learners and the dead are the first."""
+    unwanted = sorted(seen.names - wanted)
+    healthy = [name for name in unwanted if seen.state_of(name) is MemberState.VOTING]
+    return [name for name in unwanted if name not in healthy], healthy
 
 
 def in_joining_order(members: Sequence[MemberSpec], seen: Membership) -> list[MemberSpec]:
-    """Those that came furthest go first: etcd takes one learner at a time."""
-    far = {MemberState.LEARNING: 0, MemberState.ADDED: 1}
-    return sorted(members, key=lambda member: (far.get(seen.state_of(member.name), 2), member.name))
+    """Those that do not vote yet; who came furthest goes first, for etcd takes one learner at a time."""
+    far = {MemberState.LEARNING: 0, MemberState.ADDED: 1, MemberState.ABSENT: 2}
+    joining = [member for member in members if seen.state_of(member.name) in far]
+    return sorted(joining, key=lambda member: (far[seen.state_of(member.name)], member.name))
+
+
+def join(member: MemberSpec, peers: PeerUrls, ground: Ground) -> Iterator[Step]:
+    """What a wanted member still needs, by how far it has come."""
+    state = ground.seen.membership.state_of(member.name)
+    host = ground.seen.reachable.get(member.name)
+    if state is not MemberState.LEARNING:
+        yield from prepare(member, peers, host, state, ground)
+    if state is MemberState.ABSENT:
+        yield AddLearner(member.name, member.advertise_peer_urls)
+    if state is not MemberState.LEARNING:
+        if ground.wanted.kind is not HostKind.LOCAL and not (host and host.service.enabled):
+            yield EnableServices((member.name,))
+        yield StartLearner(member.name)
+    yield PromoteLearner(member.name)
+
+
+def prepare(
+    member: MemberSpec, peers: PeerUrls, host: HostSeen | None, state: MemberState, ground: Ground
+) -> Iterator[Step]:
+    """Its host before it is registered: no data of an earlier life, the programs, and files that name today's peers."""
+    if host is None:
+        return  # the plan refuses a step on a host that nobody could look at
+    if state is MemberState.ABSENT and host.data.has_member:
+        why = f"{member.name} joins as a new member"
+        if host.process is not None or host.service.active in ("active", "activating"):
+            yield DisableService(member.name, because=why)
+        yield MoveDataAside(member.name, member.paths.data, because=why)
+    if needs_binary(ground.wanted, host):
+        yield InstallBinaries((member.name,), str(ground.wanted.version))
+    files = differing(joining_files(member, peers, ground), host, ground.memory, ground.now)
+    if files:
+        yield WriteFiles(((member.name, files),), because=f"{member.name} joins")
+
+
+def joining_files(member: MemberSpec, peers: PeerUrls, ground: Ground) -> tuple:  # type: ignore[type-arg]
+    """Its ID is not known before it is registered, so its marker names none: the guard lets it start without data."""
+    ids = tuple(pair for pair in ground.memory.member_ids if pair[0] != member.name)
+    initial = InitialCluster("existing", ground.memory.token, tuple(sorted(peers.items())))
+    memory = replace(ground.memory, member_ids=ids)
+    return wanted_files(ground.wanted, member, memory, formed=True, initial=initial)
+
+
+def needs_binary(wanted: ClusterSpec, host: HostSeen) -> bool:
+    return wanted.kind is not HostKind.LOCAL and wanted.version is not None and host.binary != Known(wanted.version)
+
+
+def leave(name: str, ground: Ground) -> Iterator[Step]:
+    """Out of the member list; and where its machine can be reached, its service stopped and its data moved aside."""
+    entry = ground.entries[name]
+    if leads(name, ground):
+        stays = [other for other in voting(ground.seen) if other in ground.wanted.names]
+        if stays:
+            yield MoveLeader(name, stays[0])
+    why = "another takes its place" if name not in plain_names(ground) else "it is not in the cluster file"
+    yield RemoveMember(name, as_hex(entry.id), because=why)
+    yield from clear(name, ground)
+
+
+def clear(name: str, ground: Ground) -> Iterator[Step]:
+    """A removed member exits with status 0, and `Restart=always` would start it again for ever."""
+    host = ground.seen.reachable.get(name)
+    if host is None or name in ground.wanted.names:
+        return
+    why = f"{name} is not a member any more"
+    if host.process is not None or host.service.fragment:
+        yield DisableService(name, because=why)
+    if host.data.has_member:
+        yield MoveDataAside(name, ground.wanted.machine(name).paths.data, because=why)
+
+
+def leftovers(ground: Ground) -> Iterator[Step]:
+    """Machines of members that were removed by a run that was cut off before it had put them in order."""
+    for member in ground.wanted.former:
+        if member.name not in ground.seen.membership.names and has_leftovers(member, ground.seen):
+            yield from clear(member.name, ground)
+
+
+def has_leftovers(member: MemberSpec, seen: Seen) -> bool:
+    host = seen.reachable.get(member.name)
+    return host is not None and (host.process is not None or host.data.has_member or host.service.enabled)
+
+
+def plain_names(ground: Ground) -> frozenset[str]:
+    return frozenset(name for name in ground.entries if not name.endswith(retired("")))
+
+
+def leads(name: str, ground: Ground) -> bool:
+    entry = ground.entries.get(name)
+    return entry is not None and any(
+        isinstance(status, Known) and status.value.leader == entry.id for _, status in ground.seen.etcd.statuses
+    )
+
+
+def voting(seen: Seen) -> list[str]:
+    return [name for name, state in seen.membership.states if state is MemberState.VOTING]

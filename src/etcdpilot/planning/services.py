@@ -6,12 +6,27 @@ from collections.abc import Iterator
 
 from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec
 from etcdpilot.model.files import AuthorityBundle, FileSpec, Text
+from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import HostSeen, Seen
-from etcdpilot.model.steps import EnableServices, MoveLeader, RestartMember, StartMembers, Step, WriteFiles, listed
+from etcdpilot.model.steps import (
+    EnableServices,
+    InstallBinaries,
+    MoveLeader,
+    RestartMember,
+    StartMembers,
+    Step,
+    UpdateMember,
+    WriteFiles,
+    listed,
+)
+from etcdpilot.model.versions import Version
+from etcdpilot.planning.members import Ground, leads, needs_binary, voting
 from etcdpilot.rendering.options import InitialCluster, member_options
 from etcdpilot.rendering.running import options_that_differ, running_options
+
+Files = dict[str, tuple[FileSpec, ...]]
 
 
 def start_steps(wanted: ClusterSpec, seen: Seen) -> Iterator[StartMembers]:
@@ -31,44 +46,41 @@ def is_silent(member: MemberSpec, seen: Seen) -> bool:
 def enable_steps(wanted: ClusterSpec, seen: Seen) -> Iterator[EnableServices]:
     if wanted.kind is HostKind.LOCAL:
         return
-    disabled = tuple(name for name, host in seen.reachable.items() if not host.service.enabled)
+    disabled = tuple(
+        name
+        for name, host in seen.reachable.items()
+        if name in wanted.names and not host.service.enabled and is_no_joiner(name, seen)
+    )
     if disabled:
         yield EnableServices(disabled)
 
 
-def rolling_steps(
-    wanted: ClusterSpec,
-    seen: Seen,
-    changes: dict[str, tuple[FileSpec, ...]],
-    reasons: dict[str, str],
-) -> Iterator[Step]:
+def is_no_joiner(name: str, seen: Seen) -> bool:
+    """A member that joins is enabled when its turn comes; before the first start there is no list to join."""
+    return not isinstance(seen.etcd.members, Known) or name in seen.membership.voters
+
+
+def rolling_steps(ground: Ground, changes: Files, reasons: dict[str, str]) -> Iterator[Step]:
     """One member at a time, its files and then its restart; the leader last, and asked to hand over first."""
-    leader = leader_of(seen)
-    order = sorted(reasons, key=lambda name: (name == leader, name))
+    order = sorted(reasons, key=lambda name: (leads(name, ground), name))
     for name in order:
+        member, entry, host = ground.wanted.member(name), ground.entries[name], ground.seen.reachable[name]
+        if set(entry.peer_urls) != set(member.advertise_peer_urls):
+            yield UpdateMember(name, as_hex(entry.id), member.advertise_peer_urls)
         if files := changes.get(name):
             yield WriteFiles(((name, files),), because=reasons[name])
-        successor = next((each for each in voters_that_answer(seen) if each != name), None)
-        if name == leader and successor is not None:
+        successor = next((each for each in voting(ground.seen) if each != name), None)
+        if leads(name, ground) and successor is not None:
             yield MoveLeader(name, successor)
+        if needs_binary(ground.wanted, host):
+            yield InstallBinaries((name,), str(ground.wanted.version))
         yield RestartMember(name, because=reasons[name])
-
-
-def leader_of(seen: Seen) -> str | None:
-    for name, status in seen.etcd.statuses:
-        if isinstance(status, Known) and status.value.leader == status.value.member_id:
-            return name
-    return None
-
-
-def voters_that_answer(seen: Seen) -> list[str]:
-    return [name for name, state in seen.membership.states if state is MemberState.VOTING]
 
 
 def reason_to_restart(
     wanted: ClusterSpec,
-    member: MemberSpec,
-    host: HostSeen,
+    name: str,
+    seen: Seen,
     changed: tuple[FileSpec, ...],
     initial: InitialCluster,
 ) -> str:
@@ -77,13 +89,13 @@ def reason_to_restart(
     What it runs with counts, not what its files say: a file changed by hand and put back needs no restart, and a
     member that was never restarted after its files were written does. `initial-*` and `discovery*` do not count.
     """
+    host, status, version = seen.reachable[name], seen.etcd.status(name), wanted.version
     if host.process is None:
         return ""
     # With no version named, the running binary is its own.
-    version = wanted.version
-    if version is not None and isinstance(host.binary, Known) and host.binary.value != version:
-        return f"it runs etcd {host.binary.value} and {version} is wanted"
-    options = member_options(wanted, member, initial)
+    if version is not None and isinstance(status, Known) and Version.parse(status.value.version) != version:
+        return f"it runs etcd {status.value.version} and {version} is wanted"
+    options = member_options(wanted, wanted.member(name), initial)
     differing = options_that_differ(options, running_options(host.process), version)
     if differing:
         return f"it runs with another {listed(differing)}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.writing import make_directory, write_private
 
 IDENTITY = "identity.json"
 ISSUED = "issued.json"
+MACHINES = "machines.json"
 ISSUED_KEPT = 1000
 
 
@@ -57,6 +59,11 @@ class StateFolder:
     @property
     def lock(self) -> Path:
         return self.root / "lock"
+
+    @property
+    def backups(self) -> Path:
+        """Snapshots that were taken before steps that cannot be undone, and where no other store is named."""
+        return self.root / "backups"
 
     @property
     def operator_certificate(self) -> Path:
@@ -111,6 +118,17 @@ class StateFolder:
         }
         self.make()
         write_private(self.root / IDENTITY, json.dumps(document, indent=1).encode())
+
+    def machines(self) -> list[dict[str, Any]]:
+        """The members of the file that was applied last, as plain documents; empty before the first."""
+        try:
+            found = json.loads((self.root / MACHINES).read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return found if isinstance(found, list) else []
+
+    def write_machines(self, machines: list[dict[str, Any]]) -> None:
+        write_private(self.root / MACHINES, json.dumps(machines, indent=1).encode())
 
     def authority(self, name: str) -> KeptPair | None:
         return self._pair(self.root / "authorities" / name)

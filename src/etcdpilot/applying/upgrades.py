@@ -1,0 +1,81 @@
+"""What is done once before members change their version: a snapshot, a look at the disks, the word to the cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etcdpilot.applying.backups import save_to_store
+from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.identity import as_hex
+from etcdpilot.model.knowledge import Known
+from etcdpilot.model.snapshot_tables import StoredMember
+from etcdpilot.model.steps import CheckMemberTables, EnableDowngrade, SaveSnapshot
+from etcdpilot.observing.members import ask
+from etcdpilot.stores.directory import DirectoryStore
+from etcdpilot.stores.snapshot.bbolt import BoltFile
+from etcdpilot.stores.snapshot.tables import read_tables
+
+if TYPE_CHECKING:
+    from etcdpilot.applying.world import RealWorld
+
+
+async def save_snapshot(step: SaveSnapshot, world: RealWorld) -> None:
+    """From a follower where there is one: streaming costs the member that gives it."""
+    seen = await ask(world.door)
+    answering = [(name, status.value) for name, status in seen.statuses if isinstance(status, Known)]
+    if not answering:
+        raise ClusterFailed("No member can give a snapshot.", why="None answers.", remedy="See: etcdpilot status")
+    name = sorted(answering, key=lambda each: (each[1].is_leader, each[1].is_learner, -each[1].raft_applied_index))[0][
+        0
+    ]
+    await save_to_store(world.door, name, world.wanted.name, DirectoryStore(world.state.backups), world.clock)
+
+
+async def check_member_tables(step: CheckMemberTables, world: RealWorld) -> None:
+    """ClusterFailed where a member's disk holds other members than the cluster says, or another learner flag."""
+    listed = (await world.door.client().cluster.list()).members
+    for name in step.members:
+        with tempfile.TemporaryDirectory(prefix="etcdpilot-") as scratch:
+            stored = await stored_members(name, Path(scratch) / "snapshot.db", world)
+        if wrong := differences(listed, stored):
+            raise ClusterFailed(
+                f"The disk of {name} holds another member table than the cluster's.",
+                why=f"{'; '.join(wrong)}. etcd 3.6 would believe it.",
+                remedy="Take every member to the newest 3.5 release first, which puts it right, then run this again.",
+            )
+
+
+async def stored_members(name: str, file: Path, world: RealWorld) -> tuple[StoredMember, ...]:
+    stream = world.door.client().at(world.door.endpoints[name]).maintenance.snapshot()
+    with file.open("wb") as draft:
+        async for chunk in stream:
+            draft.write(chunk)
+    with BoltFile.open(file) as database:
+        return tuple(read_tables(database).members)
+
+
+def differences(listed: tuple[MemberEntry, ...], stored: tuple[StoredMember, ...]) -> list[str]:
+    """By ID: who is missing, who should be gone, and who is a learner on one side alone."""
+    wanted, found = {each.id: each for each in listed}, {each.id: each for each in stored}
+    wrong = [f"{as_hex(each)} is missing" for each in sorted(wanted.keys() - found.keys())]
+    wrong += [f"{as_hex(each)} was removed and is still there" for each in sorted(found.keys() - wanted.keys())]
+    both = sorted(wanted.keys() & found.keys())
+    wrong += [
+        f"{wanted[each].name or as_hex(each)} is {'a learner' if found[each].is_learner else 'a voter'} there"
+        for each in both
+        if wanted[each].is_learner != found[each].is_learner
+    ]
+    return wrong
+
+
+async def enable_downgrade(step: EnableDowngrade, world: RealWorld) -> None:
+    """Validated by etcd first, and left alone where an earlier run has said it already."""
+    seen = await ask(world.door)
+    for _, status in seen.statuses:
+        if isinstance(status, Known) and status.value.downgrade_target:
+            return
+    await world.door.client().maintenance.validate_downgrade(step.version)
+    await world.door.client().maintenance.enable_downgrade(step.version)

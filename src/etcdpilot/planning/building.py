@@ -1,0 +1,56 @@
+"""A first start, or the rest of one: files everywhere, all members together, then the cluster is noted down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.files import FileSpec
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import Seen
+from etcdpilot.model.steps import StartMembers, Step, WriteFiles
+from etcdpilot.planning.certificates import authority_steps
+from etcdpilot.planning.files import differing, wanted_files
+from etcdpilot.planning.services import enable_steps
+from etcdpilot.planning.versions import install_steps
+
+Files = dict[str, tuple[FileSpec, ...]]
+
+
+def build(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Iterator[Step]:
+    files = {member.name: wanted_files(wanted, member, memory, formed=False) for member in wanted.members}
+    yield from authority_steps(wanted, every(files), memory)
+    yield from install_steps(wanted, seen)
+    changes = all_changes(files, seen, memory, now)
+    if changes:
+        yield WriteFiles(tuple(changes.items()), because="the cluster is new")
+    yield from enable_steps(wanted, seen)
+    # Who runs already, from a start that was cut off, is not started twice: asking again changes nothing.
+    yield StartMembers(tuple(member.name for member in wanted.members))
+    yield settling(wanted, memory)
+
+
+def settling(wanted: ClusterSpec, memory: Memory) -> WriteFiles:
+    """From now on every file says `existing`, so that a wiped disk can never start a cluster of its own."""
+    settled = []
+    for member in wanted.members:
+        before = set(wanted_files(wanted, member, memory, formed=False))
+        after = wanted_files(wanted, member, memory, formed=True)
+        settled.append((member.name, tuple(file for file in after if file not in before)))
+    return WriteFiles(tuple(settled), because="the cluster has formed")
+
+
+def all_changes(files: Files, seen: Seen, memory: Memory, now: datetime) -> Files:
+    """What differs, by member; only of hosts that could be looked at, and only where something does."""
+    found = {
+        name: differing(each, seen.reachable[name], memory, now)
+        for name, each in files.items()
+        if name in seen.reachable
+    }
+    return {name: each for name, each in found.items() if each}
+
+
+def every(files: Files) -> Iterator[FileSpec]:
+    for each in files.values():
+        yield from each

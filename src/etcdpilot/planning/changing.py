@@ -1,0 +1,70 @@
+"""From one running cluster to another: whoever is down is started, members join and leave, then changes roll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.membership import MemberState
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import Seen
+from etcdpilot.model.steps import Step, WriteFiles
+from etcdpilot.planning.building import Files, all_changes
+from etcdpilot.planning.certificates import authority_steps
+from etcdpilot.planning.files import initial_cluster, wanted_files
+from etcdpilot.planning.members import Ground, leftovers, membership_steps
+from etcdpilot.planning.services import enable_steps, reason_to_restart, rolling_steps, start_steps
+from etcdpilot.planning.versions import install_steps, preparing_steps
+
+
+def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Iterator[Step]:
+    ground = Ground(wanted, seen, memory, now)
+    staying = [member for member in wanted.members if is_member(member.name, seen)]
+    files = {member.name: wanted_files(wanted, member, memory, formed=True) for member in staying}
+    changes = all_changes(files, seen, memory, now)
+    reasons = restart_reasons(wanted, seen, memory, changes)
+    joining = (file for member in wanted.members for file in wanted_files(wanted, member, memory, formed=True))
+    yield from authority_steps(wanted, joining, memory)
+    yield from revive(wanted, seen, changes)
+    yield from leftovers(ground)
+    yield from membership_steps(ground)
+    yield from quiet(changes, reasons, seen)
+    yield from enable_steps(wanted, seen)
+    yield from preparing_steps(wanted, seen, reasons)
+    yield from rolling_steps(ground, changes, reasons)
+
+
+def is_member(name: str, seen: Seen) -> bool:
+    return seen.membership.state_of(name) in (MemberState.VOTING, MemberState.DOWN, MemberState.LEARNING)
+
+
+def revive(wanted: ClusterSpec, seen: Seen, changes: Files) -> Iterator[Step]:
+    """Whoever is silent gets what it lacks and is started: it can only help."""
+    silent = {name: each for name, each in changes.items() if seen.membership.state_of(name) is MemberState.DOWN}
+    yield from install_steps(wanted, seen)
+    if silent:
+        yield WriteFiles(tuple(silent.items()), because="they differ from what is wanted")
+    yield from start_steps(wanted, seen)
+
+
+def quiet(changes: Files, reasons: dict[str, str], seen: Seen) -> Iterator[Step]:
+    """Files of members that need no restart for them."""
+    found = {
+        name: each
+        for name, each in changes.items()
+        if name not in reasons and seen.membership.state_of(name) is not MemberState.DOWN
+    }
+    if found:
+        yield WriteFiles(tuple(found.items()), because="they differ from what is wanted")
+
+
+def restart_reasons(wanted: ClusterSpec, seen: Seen, memory: Memory, changes: Files) -> dict[str, str]:
+    """Members that answer and must be restarted, and why."""
+    initial = initial_cluster(wanted, memory, formed=True)
+    reasons = {
+        name: reason_to_restart(wanted, name, seen, changes.get(name, ()), initial)
+        for name in seen.reachable
+        if name in wanted.names and seen.membership.state_of(name) is MemberState.VOTING
+    }
+    return {name: reason for name, reason in reasons.items() if reason}
