@@ -217,6 +217,20 @@ async def test_what_a_crash_left_behind_yesterday_is_swept_away(tmp_path: Path) 
     assert store.drafts() == drafts and [path.name for path in drafts.iterdir()] == ["young"]
 
 
+async def test_savers_and_listers_at_once_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+
+    async def come_and_go(number: int) -> None:
+        for turn in range(30):
+            await asyncio.to_thread(store.drafts)
+            await store.put(f"prod/{number}-{turn}.db", b"x")
+            await store.list()
+            await store.delete(f"prod/{number}-{turn}.db")
+
+    await asyncio.gather(*(come_and_go(number) for number in range(6)))
+    assert await store.list() == ()
+
+
 async def test_symbolic_links_are_neither_followed_nor_written_past(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     await store.put("prod/a.db", b"x")

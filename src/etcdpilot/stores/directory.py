@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from etcdpilot.stores.port import CHUNK, AlreadyThere, Entry, NotThere, Place, StoreFailed, require_name
@@ -160,8 +160,9 @@ def give_name(draft: Path, path: Path) -> None:
 def _sweep(drafts: Path) -> None:
     """Remove what saves that were cut off have left: no save takes a day."""
     for path in drafts.iterdir():
-        if time.time() - path.lstat().st_mtime > STALE_SECONDS:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its own save has just finished with it
+            if time.time() - path.lstat().st_mtime > STALE_SECONDS:
+                path.unlink()
 
 
 def _whole_files(root: Path) -> Iterator[Entry]:
@@ -172,8 +173,9 @@ def _whole_files(root: Path) -> Iterator[Entry]:
         subdirectories[:] = sorted(name for name in subdirectories if not name.startswith("."))
         for file in files:
             path = Path(directory, file)
-            if not file.startswith(".") and not path.is_symlink():
-                yield Entry(path.relative_to(root).as_posix(), path.stat().st_size)
+            with suppress(FileNotFoundError):  # deleted by somebody while we look
+                if not file.startswith(".") and not path.is_symlink():
+                    yield Entry(path.relative_to(root).as_posix(), path.stat().st_size)
 
 
 def _link(draft: Path, path: Path) -> None:
