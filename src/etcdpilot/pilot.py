@@ -130,6 +130,27 @@ async def stop(site: Site) -> Plan:
     return planning.stop_plan(site.wanted, await look(site, memory), because="it was asked for")
 
 
+async def restart(site: Site) -> Plan:
+    """The plan that restarts every member, one at a time."""
+    from etcdpilot import planning
+
+    memory = settle_identity(site)
+    return planning.restart_plan(site.wanted, await look(site, memory), memory, site.clock.now())
+
+
+async def move_leader(site: Site, to: str | None) -> str:
+    """Hand over to this member, or to any other voter; says what became of it."""
+    from etcdpilot import planning
+
+    seen = await look(site, remember_identity(site.identity))
+    step = planning.move_leader_plan(site.wanted, seen, to)
+    if step is None:
+        return f"{to} leads already."
+    async for _ in apply(site, step):
+        pass
+    return str(step.steps[0].step)
+
+
 async def status(site: Site) -> Status:
     """How every member does, within a second even when some are dead. Writes nothing."""
     return await look_at_status(site.wanted.roster, site.door, remember_identity(site.identity))

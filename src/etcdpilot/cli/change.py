@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,10 @@ from etcdpilot.model.errors import Refused
 from etcdpilot.model.errors import Stale as StaleError
 from etcdpilot.model.events import Event, Stale
 from etcdpilot.model.plans import Plan
+from etcdpilot.model.steps import WriteFiles
+
+if TYPE_CHECKING:
+    from etcdpilot.pilot import Site
 
 
 @click.command()
@@ -31,10 +37,13 @@ def plan(file: str | None, state: str | None, output: str, exit_code: bool) -> N
 @with_file
 @with_output
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--remove", multiple=True, metavar="NAME", help="A voter that the file dropped may go; --yes does not say so."
+)
 @click.option("--events", is_flag=True, help="One JSON event a line.")
-def apply(file: str | None, state: str | None, output: str, yes: bool, events: bool) -> None:
+def apply(file: str | None, state: str | None, output: str, yes: bool, remove: tuple[str, ...], events: bool) -> None:
     """Make the cluster what its file says. Cut off at any point, running it again finishes."""
-    asyncio.run(carry_out(choose(file, state), yes=yes, events=events or output == "json"))
+    asyncio.run(carry_out(choose(file, state), Consent(yes, frozenset(remove)), events=events or output == "json"))
 
 
 async def make_plan(chosen: Chosen) -> Plan:
@@ -44,10 +53,18 @@ async def make_plan(chosen: Chosen) -> Plan:
         return await pilot.plan(site)
 
 
-async def carry_out(chosen: Chosen, *, yes: bool, events: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What was said beforehand: that nobody need be asked, and which voters may be given up."""
+
+    yes: bool
+    remove: frozenset[str] = frozenset()
+
+
+async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: str = "apply") -> None:
     from etcdpilot import pilot
 
-    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, "apply"):
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, doing):
         agreed = await pilot.plan(site)
         if events:
             click.echo(document.line(document.plan_document(agreed)))
@@ -56,9 +73,33 @@ async def carry_out(chosen: Chosen, *, yes: bool, events: bool) -> None:
         require_no_refusals(agreed)
         if agreed.changes_nothing:
             return
-        if not yes:
+        require_said(agreed, consent)
+        if not consent.yes:
             agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
         await show(pilot.apply(site, agreed), events=events)
+        await note_down(site, events=events)
+
+
+async def note_down(site: Site, *, events: bool) -> None:
+    """What is known only afterwards, such as the ID of a member that joined, goes into the files of the others."""
+    from etcdpilot import pilot
+
+    rest = await pilot.plan(site)
+    if rest.steps and not rest.refusals and all(isinstance(each.step, WriteFiles) for each in rest.steps):
+        await show(pilot.apply(site, rest), events=events)
+
+
+def require_said(agreed: Plan, consent: Consent) -> None:
+    """A voter that only the file dropped is given up when its name is said aloud, never by --yes."""
+    from etcdpilot.planning import voters_given_up
+
+    unsaid = [name for name in voters_given_up(agreed) if name not in consent.remove]
+    if unsaid:
+        raise Refused(
+            f"{', '.join(unsaid)} would leave the cluster, because the file does not name it any more.",
+            why="A line that is missing by mistake must not cost a voter; --yes does not cover it.",
+            remedy="Say it:\n    etcdpilot apply " + " ".join(f"--remove {name}" for name in unsaid),
+        )
 
 
 async def show(events_of: AsyncIterator[Event], *, events: bool, quiet: bool = False) -> None:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.cluster import ClusterSpec, retired
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.plans import Plan
-from etcdpilot.model.steps import RemoveMember, Step, StopMembers, touched
+from etcdpilot.model.plans import Plan, Refusal
+from etcdpilot.model.steps import MoveLeader, RemoveMember, Step, StopMembers, touched
 from etcdpilot.planning import proof
 from etcdpilot.planning.building import build
 from etcdpilot.planning.changing import change
 from etcdpilot.planning.data import data_refusals
+from etcdpilot.planning.members import Ground, voting
+from etcdpilot.planning.services import rolling_steps
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.versions import version_refusals
 
@@ -45,12 +47,46 @@ def stop_plan(wanted: ClusterSpec, seen: Seen, because: str) -> Plan:
     return Plan(wanted.name, seen.membership, tuple(proof.fenced(steps, seen.membership)))
 
 
+def restart_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Plan:
+    """Every member that answers, one at a time, the leader last."""
+    ground = Ground(wanted, seen, memory, now)
+    reasons = {name: "it was asked for" for name in voting(seen) if name in wanted.names}
+    fenced = tuple(proof.fenced(rolling_steps(ground, {}, reasons), seen.membership))
+    refusals = (*unreachable_refusals(frozenset(reasons), seen), *proof.refusals(fenced))
+    return Plan(wanted.name, seen.membership, fenced, refusals)
+
+
+def move_leader_plan(wanted: ClusterSpec, seen: Seen, to: str | None) -> Plan | None:
+    """One step, or none when that member leads already. A plan with a refusal where there is nobody to hand over."""
+    leader = next(
+        (name for name, status in seen.etcd.statuses if isinstance(status, Known) and status.value.is_leader), ""
+    )
+    others = [name for name in voting(seen) if name != leader]
+    if to == leader:
+        return None
+    successor = to or (others[0] if others else "")
+    if not leader or successor not in others:
+        why = "nobody leads" if not leader else f"{successor or 'nobody'} is no voter that answers"
+        refusal = Refusal("The leadership cannot be handed over.", f"Now {why}.", "See:\n    etcdpilot status", "I9")
+        return Plan(wanted.name, seen.membership, (), (refusal,))
+    return Plan(wanted.name, seen.membership, tuple(proof.fenced((MoveLeader(leader, successor),), seen.membership)))
+
+
 def has_formed(seen: Seen, memory: Memory) -> bool:
     """Whether there is a cluster already: remembered here, noted on a host, or answering."""
     noted = any(isinstance(host.marker, Known) and host.marker.value.cluster_id for host in seen.reachable.values())
     return memory.formed or noted or isinstance(seen.etcd.members, Known)
 
 
-def removals(plan: Plan) -> tuple[RemoveMember, ...]:
-    """The voters that a plan gives up: each wants its name said aloud."""
-    return tuple(each.step for each in plan.steps if isinstance(each.step, RemoveMember))
+def voters_given_up(agreed: Plan) -> tuple[str, ...]:
+    """Voters that leave because the file does not name them: each wants its name said aloud.
+
+    One that is replaced was named when that was asked for; an unfinished learner costs nobody anything.
+    """
+    return tuple(
+        each.step.member
+        for each in agreed.steps
+        if isinstance(each.step, RemoveMember)
+        and each.step.member in agreed.start.voters
+        and not each.step.member.endswith(retired(""))
+    )

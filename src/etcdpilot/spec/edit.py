@@ -76,6 +76,19 @@ def set_version(text: str, version: str, *, file_name: str = "cluster.yaml", fol
     return _edited(text, new, wanted, file_name, folder)
 
 
+def set_source_directory(text: str, directory: str, *, file_name: str = "cluster.yaml", folder: str = ".") -> str:
+    """The file with another etcd.source.directory; SpecError where the source is not a directory, or is not said."""
+    etcd = _value(_root(text), "etcd")
+    source = _value(etcd, "source") if isinstance(etcd, yaml.MappingNode) else None
+    if not isinstance(source, yaml.MappingNode) or _value(source, "directory") is None:
+        raise SpecError(f"{file_name} does not take etcd from a directory.", remedy="Change etcd.source yourself.")
+
+    def wanted(value: Any) -> None:
+        _assign(value["etcd"]["source"], "directory", directory)
+
+    return _edited(text, _set_key(text, source, "directory", directory), wanted, file_name, folder)
+
+
 def _edited(text: str, new: str, wanted: Callable[[Any], None], file_name: str, folder: str) -> str:
     """The new text, once it says what was wanted and loads."""
     value: Value = copy.deepcopy(read_tree(text).value)
