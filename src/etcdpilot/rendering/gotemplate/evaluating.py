@@ -49,6 +49,9 @@ from etcdpilot.rendering.gotemplate.values import (
     zero,
 )
 
+LONGEST_TEXT = 1 << 27
+"""What a function may give at most, in characters."""
+
 Operands = Sequence[Operand]
 
 _ABSENT = object()
@@ -296,7 +299,7 @@ class Evaluation:
         try:
             if called is BUILTINS["call"]:
                 return call_value(str(given[0]) if given else _as_reflect_shows(final), *values)
-            return called.call(*values)
+            return _measured(called.call(*values))
         except FunctionError as error:
             scope.node = place
             self.fail(scope, f"error calling {name}: {error}")
@@ -380,6 +383,13 @@ class Evaluation:
                 self.fail(scope, f"dereference of nil pointer of type {wanted.text}")
             return value.target
         self.fail(scope, f"wrong type for value; expected {wanted.text}; got {of.text}")
+
+
+def _measured(value: Value) -> Value:
+    """A text that is doubled in a loop would fill the memory before it is ever written."""
+    if type(value) is str and len(value) > LONGEST_TEXT:
+        raise FunctionError(f"the result is longer than {LONGEST_TEXT} characters")
+    return value
 
 
 def _bound(method: Method, name: str, target: Value) -> Func:

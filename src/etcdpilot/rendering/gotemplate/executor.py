@@ -52,7 +52,7 @@ MAX_DEPTH = 100_000
 class Limits:
     """What no honest template reaches: rounds of ranges and calls of templates together, and characters written."""
 
-    steps: int = 10_000_000
+    steps: int = 2_000_000
     characters: int = 1 << 28
 
 
