@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.hosts.fleet import Fleet, fleet_of
 from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, retired
+from etcdpilot.model.errors import Problem
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import MemberState
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from etcdpilot.model.plans import Plan
     from etcdpilot.stores.local_clusters import Wish
 
+RELEASE = "etcd.version"  # what is known of a release is said when members are built with it, not every day
 SETTLED = (MemberState.VOTING, MemberState.DOWN)
 STRANGER = Memory(token="", cluster_id="", member_ids=())
 
@@ -51,7 +53,7 @@ class Site:
     fleet: Fleet
     door: Door
     clock: Clock = field(default_factory=SystemClock)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def identity(self) -> Identity:
@@ -60,7 +62,7 @@ class Site:
 
 
 @asynccontextmanager
-async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[str, ...] = ()) -> AsyncIterator[Site]:
+async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[Problem, ...] = ()) -> AsyncIterator[Site]:
     """A site whose connections are closed at the end."""
     state = StateFolder(state_root)
     wanted = replace(wanted, former=former_machines(wanted, state))
@@ -208,7 +210,7 @@ async def door_to_roster(roster: Roster, like: Door) -> AsyncIterator[Door]:
         await door.close()
 
 
-def read_file(path: Path) -> tuple[ClusterSpec, tuple[str, ...]]:
+def read_file(path: Path) -> tuple[ClusterSpec, tuple[Problem, ...]]:
     """A cluster file and its warnings; SpecError with every problem. A text that was read before is not judged again."""
     from etcdpilot.spec.build import build, warnings_of
 
@@ -219,7 +221,7 @@ def read_file(path: Path) -> tuple[ClusterSpec, tuple[str, ...]]:
 
         resolved = resolve(text, str(path), str(folder))
         loaded.keep(text, folder, resolved)
-    return build(resolved), tuple(str(each) for each in warnings_of(resolved))
+    return build(resolved), warnings_of(resolved)
 
 
 def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -> str:
@@ -274,9 +276,12 @@ async def look(site: Site, memory: Memory) -> Seen:
 
 def planned(site: Site, seen: Seen, memory: Memory) -> Plan:
     from etcdpilot import planning
+    from etcdpilot.model.steps import SaveSnapshot
 
     found = planning.plan(site.wanted, seen, memory, site.clock.now())
-    return replace(found, warnings=(*site.warnings, *found.warnings))
+    building = not memory.formed or any(isinstance(each.step, SaveSnapshot) for each in found.steps)
+    said = tuple(str(each) for each in site.warnings if building or each.path != RELEASE)
+    return replace(found, warnings=(*said, *found.warnings))
 
 
 def settle_identity(site: Site) -> Memory:

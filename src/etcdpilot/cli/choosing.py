@@ -12,7 +12,7 @@ import click
 from click import get_current_context
 
 from etcdpilot.model.cluster import ClusterSpec
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.errors import Problem, SpecError
 from etcdpilot.stores.state import state_root
 
 LOCAL_FOLDER = Path(".etcdpilot")
@@ -26,7 +26,7 @@ class Chosen:
     file: Path
     wanted: ClusterSpec
     state: Path
-    warnings: tuple[str, ...]
+    warnings: tuple[Problem, ...]
 
 
 def with_output(command: Command) -> Command:
@@ -93,7 +93,7 @@ def default_state(path: Path, wanted: ClusterSpec) -> Path:
     return state_root(path.parent, wanted.name)
 
 
-def read(path: Path) -> tuple[ClusterSpec, tuple[str, ...]]:
+def read(path: Path) -> tuple[ClusterSpec, tuple[Problem, ...]]:
     from etcdpilot.pilot import read_file
 
     return read_file(path)
