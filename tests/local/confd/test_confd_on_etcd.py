@@ -30,7 +30,7 @@ from etcdpilot.serving.confd.loops import Confd
 from etcdpilot.serving.confd.source import HistoryLost
 from tests.local.confd.folders import Folder, until
 from tests.local.etcd.conftest import SKIPPED
-from tests.local.etcd.helping import tls_of
+from tests.local.etcd.helping import leader_of, tls_of
 from tests.local.raw_etcd import RawCluster, found_binaries
 
 pytestmark = pytest.mark.local
@@ -168,6 +168,33 @@ async def test_a_state_is_of_one_revision_and_only_of_its_paths(cluster: RawClus
     state = await EtcdSource(client).state(["/a", "/b", "/a/1"])
     assert sorted(state.entries) == [b"/a", b"/a/1", b"/b/1"]
     assert len((await EtcdSource(client).state(["/"])).entries) >= 5
+
+
+async def test_a_watch_that_a_compaction_overtook_reads_every_key_anew(
+    cluster: RawCluster, client: Client, tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path)
+    dest = folder.resource("x", '{{range gets "/k/*"}}{{.Key}}={{.Value}} {{end}}', keys='["/k"]')
+    await client.kv.put("/k/gone", "1")
+    leader = await leader_of(client, cluster)
+    held, *others = sorted(cluster.members.values(), key=lambda member: member.name == leader)
+    # The first endpoint is asked first: the watch hangs on the member that will be held still.
+    async with Client([held.client_url, *(one.client_url for one in others)], tls_of(cluster)) as own:
+        watched = Confd(Settings(confdir=str(tmp_path)), EtcdSource(own), World(), Log("info", folder.lines.append))
+        task = asyncio.create_task(watched.on_change())
+        await until(lambda: dest.exists() and dest.read_text() == "/k/gone=1 ")
+        held.pause()
+        async with Client([one.client_url for one in others], tls_of(cluster), timeout=20) as elsewhere:
+            await elsewhere.kv.delete("/k/gone")
+            await elsewhere.kv.put("/k/new", "2")
+            await elsewhere.kv.compact((await elsewhere.kv.range("/k")).header.revision)
+        held.kill()
+        await until(lambda: dest.read_text() == "/k/new=2 ", 60)
+        task.cancel()
+        await asyncio.wait((task,))
+    held.start(cluster.initial_cluster)
+    await held.up()
+    assert "fell behind a compaction" in folder.log
 
 
 # Faults.
