@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,23 @@ async def test_a_file_is_given_to_its_owner_and_group(folder: Folder, keys: Memo
     dest = folder.resource("x", '{{getv "/a"}}', more='owner = "nobody"\ngid = 12')
     assert await folder.confd(keys).once()
     assert (dest.stat().st_uid, dest.stat().st_gid) == (65534, 12)
+
+
+@AS_ROOT
+async def test_a_file_that_is_a_mount_is_written_in_place(folder: Folder, keys: Memory) -> None:
+    dest = folder.resource("x", '{{getv "/a"}}', more='mode = "0600"')
+    outside = folder.root / "outside"
+    outside.write_text("a longer text than the new one")
+    dest.touch()
+    subprocess.run(["mount", "--bind", str(outside), str(dest)], check=True)
+    try:
+        assert await folder.confd(keys).once()
+        assert outside.read_text() == "1"
+        assert stat.S_IMODE(outside.stat().st_mode) == 0o600
+        assert folder.left_behind == []
+        assert "written in place" in folder.log
+    finally:
+        subprocess.run(["umount", str(dest)], check=True)
 
 
 async def test_one_bad_resource_does_not_stop_the_others(folder: Folder, keys: Memory) -> None:

@@ -151,6 +151,27 @@ async def test_watching_follows_and_ends_well_on_a_signal(cluster: RawCluster, c
     assert b"INFO Captured terminated. Exiting..." in log
 
 
+async def test_a_kill_at_any_moment_loses_neither_a_change_nor_a_reload(
+    cluster: RawCluster, client: Client, tmp_path: Path
+) -> None:
+    choose, reloaded = random.Random(5), tmp_path / "reloaded"
+    folder = Folder(tmp_path)
+    dest = folder.resource("x", _WHOLE, keys='["/k"]', more=f'reload_cmd = "sleep 0.02; cp {{{{.dest}}}} {reloaded}"')
+    for _ in range(6):
+        process = await asyncio.create_subprocess_exec(
+            *confd(cluster, tmp_path, "-watch", "-log-level", "panic"), cwd=tmp_path, env=clean_environment()
+        )
+        async with writing(client, choose):
+            await asyncio.sleep(0.4 + choose.random())
+            process.kill()
+            await process.wait()
+    code, log = await ran(confd(cluster, tmp_path, "-onetime"), tmp_path)
+    assert code == 0, log
+    assert dest.read_text() == await _fresh(client)
+    assert reloaded.read_text() == dest.read_text()
+    assert not (tmp_path / "out" / ".x.conf.reload-owed").exists()
+
+
 async def test_changes_that_were_compacted_away_are_history_lost(cluster: RawCluster, client: Client) -> None:
     source = EtcdSource(client)
     first = await source.state(["/k"])

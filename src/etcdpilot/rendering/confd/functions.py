@@ -230,6 +230,3 @@ _PURE: Mapping[str, Func] = {
     ),
     "sortKVByLength": _typed((_PAIRS,), _PAIRS, _sort_pairs_by_length),
 }
-
-NAMES = frozenset(confd_functions(Tree({}), World()))
-"""What a template may call; its reading needs no more than the names."""

@@ -47,9 +47,6 @@ class Template:
         known = {**BUILTINS, **(functions or {})}
         return cls(parse(name, text, known.keys()), known)
 
-    def render(
-        self, data: Value = None, *, functions: Mapping[str, Func] | None = None, limits: Limits | None = None
-    ) -> str:
-        """Raises ExecutionError. `functions` replace those of the same names for this time, as fresh data wants."""
-        known = {**self.functions, **functions} if functions else self.functions
-        return execute(self.parsed, NO_VALUE if data is None else data, known, limits or Limits())
+    def render(self, data: Value = None, limits: Limits | None = None) -> str:
+        """Raises ExecutionError; a template that ends in an error has written nothing."""
+        return execute(self.parsed, NO_VALUE if data is None else data, self.functions, limits or Limits())
