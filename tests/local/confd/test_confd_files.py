@@ -181,7 +181,8 @@ async def test_a_file_that_is_a_mount_is_written_in_place(folder: Folder, keys: 
     outside = folder.root / "outside"
     outside.write_text("a longer text than the new one")
     dest.touch()
-    subprocess.run(["mount", "--bind", str(outside), str(dest)], check=True)
+    if subprocess.run(["mount", "--bind", str(outside), str(dest)], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount; a container needs CAP_SYS_ADMIN for it")
     try:
         assert await folder.confd(keys).once()
         assert outside.read_text() == "1"
