@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers, answers_again
+from etcdpilot.model.knowledge import Known
+from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import (
     DisableService,
     EnableServices,
@@ -15,6 +17,7 @@ from etcdpilot.model.steps import (
     StartMembers,
     StopMembers,
 )
+from etcdpilot.observing.members import ask
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -52,7 +55,16 @@ async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
 
 
 async def stop(step: StopMembers, world: RealWorld) -> None:
-    await asyncio.gather(*(stop_on(name, world) for name in step.members))
+    """The leader last: one that is stopped together with its successor waits five seconds for it to take over."""
+    leading = frozenset(leaders(await ask(world.door)))
+    await asyncio.gather(*(stop_on(name, world) for name in step.members if name not in leading))
+    await asyncio.gather(*(stop_on(name, world) for name in step.members if name in leading))
+
+
+def leaders(seen: EtcdSeen) -> Iterator[str]:
+    for name, status in seen.statuses:
+        if isinstance(status, Known) and status.value.is_leader:
+            yield name
 
 
 async def stop_on(name: str, world: RealWorld) -> None:

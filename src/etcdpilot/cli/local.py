@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +15,13 @@ import click
 from etcdpilot.cli.change import require_no_refusals, show
 from etcdpilot.cli.choosing import LOCAL_FOLDER, Chosen, choose, find_file, read, with_file, with_output
 from etcdpilot.cli.views import document, human
-from etcdpilot.model.cluster import HostKind
+from etcdpilot.model.cluster import Directory, HostKind
 from etcdpilot.model.errors import Refused, SpecError, Stale
+from etcdpilot.stores.local_binaries import named
 from etcdpilot.stores.local_clusters import Wish
 
 if TYPE_CHECKING:
+    from etcdpilot.model.plans import Plan
     from etcdpilot.pilot import Site
 
 DEFAULT_NAME = "dev"
@@ -30,13 +35,12 @@ DEFAULT_NAME = "dev"
 @click.option(
     "--port", type=click.IntRange(1, 65000), default=None, help="The first port.  [default: 2379, or free ones]"
 )
-@click.option("--address", default="127.0.0.1", show_default=True, help="The loopback address: 127.0.0.1 or ::1.")
+@click.option("--address", default=None, help="The loopback address: 127.0.0.1 or ::1.  [default: 127.0.0.1]")
 @click.option(
     "--timers",
     type=click.Choice(["loopback", "default"]),
-    default="loopback",
-    show_default=True,
-    help="Short election timers, as fit one machine, or etcd's own.",
+    default=None,
+    help="Short election timers, as fit one machine, or etcd's own.  [default: loopback]",
 )
 @click.option("--no-tls", is_flag=True, help="Plain http, for a quick look; not what a real cluster is.")
 @click.option("--events", is_flag=True, help="One JSON event a line.")
@@ -47,8 +51,8 @@ def up(
     etcd: str | None,
     directory: str | None,
     port: int | None,
-    address: str,
-    timers: str,
+    address: str | None,
+    timers: str | None,
     no_tls: bool,
     events: bool,
     output: str,
@@ -56,11 +60,13 @@ def up(
     """Make a highly available TLS cluster on this machine, and prove it. Again: bring it back with its data."""
     from etcdpilot.pilot import begin_local
 
-    wish = Wish(name_of(name, directory), members or 3, etcd, port, address, timers, not no_tls)
+    called = name_of(name, directory)
+    wish = Wish(called, members or 3, etcd, port, address or "127.0.0.1", timers or "loopback", not no_tls)
     folder = Path(directory).absolute() if directory else (LOCAL_FOLDER / wish.name).absolute()
     file = folder / "cluster.yaml"
     if file.exists():
-        chosen = existing(file, wish, members)
+        chosen = existing(file)
+        require_as_asked(chosen, Asked(members, etcd, port, address, timers, no_tls))
         whence = ""
     else:
         whence = begin_local(file, wish)
@@ -103,15 +109,42 @@ def name_of(name: str | None, directory: str | None) -> str:
     return found[0].parent.name if len(found) == 1 else DEFAULT_NAME
 
 
-def existing(file: Path, wish: Wish, members: int | None) -> Chosen:
+def existing(file: Path) -> Chosen:
     wanted, warnings = read(file)
-    if members is not None and members != len(wanted.members):
-        raise SpecError(
-            f"{wanted.name} has {len(wanted.members)} members, and --members {members} was asked for.",
-            why=f"It stands in {file}, which is the truth about it.",
-            remedy=f"Give the new one another name:\n    etcdpilot up {wanted.name}-{members} --members {members}",
-        )
     return Chosen(file, wanted, file.parent, warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of a cluster that exists already; None where it says nothing."""
+
+    members: int | None
+    etcd: str | None
+    port: int | None
+    address: str | None
+    timers: str | None
+    no_tls: bool
+
+
+def require_as_asked(chosen: Chosen, asked: Asked) -> None:
+    """An option that the cluster's file contradicts is not passed over in silence."""
+    wanted, first = chosen.wanted, chosen.wanted.members[0]
+    held = {
+        f"--members {asked.members}": asked.members in (None, len(wanted.members)),
+        f"--etcd {asked.etcd}": asked.etcd is None or wanted.source == Directory(str(named(asked.etcd).directory)),
+        f"--port {asked.port}": asked.port is None or any(f":{asked.port}" in url for url in first.listen_client_urls),
+        f"--address {asked.address}": asked.address in (None, first.host),
+        f"--timers {asked.timers}": asked.timers in (None, wanted.timers),
+        "--no-tls": not (asked.no_tls and wanted.encrypted),
+    }
+    broken = next((option for option, holds in held.items() if not holds), None)
+    if broken is not None:
+        raise SpecError(
+            f"{wanted.name} was made without {broken}.",
+            why=f"It stands in {chosen.file}, which is the truth about it.",
+            remedy=f"Change that file and run etcdpilot apply; or have another cluster beside it:\n"
+            f"    etcdpilot up {wanted.name}-2 {broken}",
+        )
 
 
 async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) -> None:
@@ -122,7 +155,7 @@ async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) ->
         click.echo(whence)
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
         async with pilot.at_work(site, "up"):
-            changed = await settle(site, events=events, quiet=output == "json" and not events)
+            changed = await settle(site, pilot.plan, events=events, quiet=output == "json" and not events)
         found = await pilot.status(site)
     if output == "json" and not events:
         click.echo(document.dump(document.status_document(found)))
@@ -133,12 +166,12 @@ async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) ->
         raise SystemExit(1)
 
 
-async def settle(site: Site, *, events: bool, quiet: bool) -> bool:
+async def settle(site: Site, make: Callable[[Site], Awaitable[Plan]], *, events: bool, quiet: bool) -> bool:
     """Plan and carry out; planned afresh where members of an `up` that was cut off came up meanwhile."""
     from etcdpilot import pilot
 
     for last in (False, False, True):
-        agreed = await pilot.plan(site)
+        agreed = await make(site)
         if not (events or quiet):
             for warning in agreed.warnings:
                 click.echo(f"! {warning}")
@@ -154,7 +187,7 @@ async def settle(site: Site, *, events: bool, quiet: bool) -> bool:
 
 
 def what_next(chosen: Chosen) -> str:
-    option = f" -f {chosen.file}" if chosen.file.absolute() != find_default() else ""
+    option = f" -f {shlex.quote(str(chosen.file))}" if chosen.file.absolute() != find_default() else ""
     return "\n".join(
         (
             "",
@@ -193,11 +226,7 @@ async def bring_down(chosen: Chosen, *, output: str) -> None:
     from etcdpilot import pilot
 
     async with pilot.opened(chosen.wanted, chosen.state) as site, pilot.at_work(site, "down"):
-        agreed = await pilot.stop(site)
-        require_no_refusals(agreed)
-        if agreed.steps:
-            await show(pilot.apply(site, agreed), events=False, quiet=output == "json")
-    stopped = bool(agreed.steps)
+        stopped = await settle(site, pilot.stop, events=False, quiet=output == "json")
     if output == "json":
         click.echo(json.dumps({"cluster": chosen.wanted.name, "stopped": stopped}))
     else:

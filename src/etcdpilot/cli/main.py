@@ -99,4 +99,10 @@ def run() -> None:
 
         show(error)
         code = error.exit_code
+    except Exception as error:
+        from etcdpilot.cli.views.errors import show, unforeseen
+
+        told = unforeseen(error)
+        show(told)
+        code = told.exit_code
     sys.exit(code if isinstance(code, int) else 0)

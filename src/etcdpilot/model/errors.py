@@ -1,7 +1,8 @@
 """The five ways to fail; the type says whose turn it is.
 
 `SpecError`: yours to correct. `Refused`: we will not. `HostFailed`: that machine. `ClusterFailed`: etcd.
-`Stale`: run again. Each says what happened, why, and what to type next; `exit_code` is what the command ends with.
+`Stale`: run again. (`Mistake` is ours.) Each says what happened, why, and what to type next; `exit_code` is what the
+command ends with.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ class HostFailed(EtcdpilotError):
     def __init__(self, host: str, what: str, *, why: str = "", remedy: str = "") -> None:
         super().__init__(what, why=why, remedy=remedy)
         self.host = host
+
+
+class Mistake(EtcdpilotError):
+    """A mistake of etcdpilot's own."""
+
+    exit_code = 70
 
 
 class ClusterFailed(EtcdpilotError):

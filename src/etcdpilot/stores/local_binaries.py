@@ -28,8 +28,16 @@ class LocalBinary:
 def named(path: str) -> LocalBinary:
     """The binary a user named: the file itself or its directory. SpecError when it is not etcd."""
     given = Path(path).expanduser().resolve()
-    binary = given / "etcd" if given.is_dir() else given
-    if not binary.is_file():
+    try:
+        binary = given / "etcd" if given.is_dir() else given
+        there = binary.is_file()
+    except PermissionError as error:
+        raise SpecError(
+            f"{given} cannot be looked at.",
+            why=f"{error.strerror}.",
+            remedy="Give --etcd a path that this user may read.",
+        ) from error
+    if not there:
         raise SpecError(f"There is no etcd at {binary}.", remedy="Give --etcd the path of an etcd binary.")
     return LocalBinary(binary.parent, version_of(binary), f"named: {binary}")
 
@@ -108,6 +116,16 @@ def version_of(binary: Path) -> Version:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise SpecError(
             f"{binary} is not etcd.",
-            why=f"{error}." if not isinstance(error, subprocess.TimeoutExpired) else "It did not answer --version.",
+            why=reason_of(error),
             remedy="Give --etcd the path of an etcd binary.",
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    match error:
+        case subprocess.TimeoutExpired():
+            return "It did not answer --version."
+        case OSError():
+            return f"It cannot be run: {error.strerror}."
+        case _:
+            return f"{str(error)[0].upper()}{str(error)[1:]}."

@@ -32,7 +32,7 @@ class Wish:
 
 
 def find_binary(wish: Wish) -> LocalBinary:
-    return named(wish.etcd) if wish.etcd else newest()
+    return newest() if wish.etcd is None else named(wish.etcd)
 
 
 def find_ports(wish: Wish) -> tuple[int, ...]:

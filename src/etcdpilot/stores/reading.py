@@ -12,9 +12,15 @@ LARGEST = 4 * 1024 * 1024
 def read_text(path: Path) -> str:
     """Its text; SpecError when it cannot be read, is not text, or is too large to be a cluster file."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise SpecError(f"{path} is too large to be a cluster file.", why=f"It has {path.stat().st_size} bytes.")
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)  # a device has no size, and no end
+        if len(data) > LARGEST:
+            raise SpecError(
+                f"{path} is too large to be a cluster file.",
+                why=f"It has more than {LARGEST // 2**20} MiB.",
+                remedy="Name the cluster file with -f.",
+            )
+        return data.decode("utf-8")
     except OSError as error:
         raise SpecError(
             f"{path} cannot be read.",

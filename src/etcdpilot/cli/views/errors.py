@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import sys
 import click
 
 from etcdpilot.cli.views.text import clean
-from etcdpilot.model.errors import EtcdpilotError, SpecError
+from etcdpilot.model.errors import EtcdpilotError, HostFailed, Mistake, SpecError
 
 
 def show(error: EtcdpilotError) -> None:
@@ -23,6 +24,44 @@ def show(error: EtcdpilotError) -> None:
     for part in (error.why, error.remedy):
         for line in part.splitlines():
             click.echo(f"  {clean(line)}", err=True)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def unforeseen(error: Exception) -> EtcdpilotError:
+    """What nobody thought of: a full disk is the machine's turn, a closed file the user's, all else is our mistake."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return HostFailed(
+            "this machine",
+            f"{error.filename or 'A file'} could not be written.",
+            why=f"{error.strerror}.",
+            remedy="Free some space, then run this again; it goes on where it stopped.",
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return SpecError(
+            f"{error.filename} cannot be used.",
+            why=f"{error.strerror}.",
+            remedy="Choose a place that this user can read and write.",
+        )
+    return Mistake(
+        "etcdpilot itself is at fault.",
+        why=f"{type(error).__name__}: {error}",
+        remedy=f"How it came to that stands in {kept(error)}; please report it. Running the same again is safe.",
+    )
+
+
+def kept(error: Exception) -> str:
+    """Writes the traceback to a file of its own; returns its path."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="etcdpilot-", suffix=".txt", delete=False) as file:
+            file.write("".join(traceback.format_exception(error)))
+        return file.name
+    except OSError as unwritable:
+        return f"no file, because none could be written: {unwritable.strerror}"
 
 
 def document(error: EtcdpilotError) -> dict[str, object]:
