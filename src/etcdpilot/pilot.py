@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etcdpilot.etcd.door import Door, Keyring
-from etcdpilot.hosts.fleet import Fleet, fleet_of
+from etcdpilot.hosts.fleet import Fleet, fleet_of, open_ways
 from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, retired
 from etcdpilot.model.errors import Problem
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from etcdpilot.model.interfaces import unread, with_addresses
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.status import Status
 from etcdpilot.observing.clock import Clock, SystemClock
+from etcdpilot.observing.interfaces import read_addresses
 from etcdpilot.observing.members import name_of
 from etcdpilot.observing.memory import open_door, remember, remember_identity
 from etcdpilot.observing.status import look_at_status, roster_of
@@ -66,12 +68,27 @@ async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[Problem,
     """A site whose connections are closed at the end."""
     state = StateFolder(state_root)
     wanted = replace(wanted, former=former_machines(wanted, state))
-    site = Site(wanted, state, fleet_of(wanted), open_door(wanted, state), warnings=warnings)
+    fleet = fleet_of(wanted)
     try:
-        yield site
+        fleet.wanted = wanted = await with_addresses_read(wanted, state, fleet)
+        await open_ways(fleet)
+        site = Site(wanted, state, fleet, open_door(wanted, state, fleet.ways), warnings=warnings)
+        try:
+            yield site
+        finally:
+            await site.door.close()
     finally:
-        await site.door.close()
-        await site.fleet.close()
+        await fleet.close()
+
+
+async def with_addresses_read(wanted: ClusterSpec, state: StateFolder, fleet: Fleet) -> ClusterSpec:
+    """Addresses of interfaces are read once and kept: a cluster keeps its URLs, and `status` needs no host for them."""
+    wanted = with_addresses(wanted, state.addresses())
+    if missing := unread(wanted):
+        found = await read_addresses(missing, fleet)
+        wanted = with_addresses(wanted, found)
+        state.write_addresses({**state.addresses(), **found})
+    return wanted
 
 
 def former_machines(wanted: ClusterSpec, state: StateFolder) -> tuple[MemberSpec, ...]:

@@ -69,7 +69,7 @@ class RealWorld:
 
     async def reopen_door(self) -> None:
         await self.door.close()
-        self.door = open_door(self.wanted, self.state)
+        self.door = open_door(self.wanted, self.state, self.fleet.ways)
 
     async def take(self, step: Step) -> AsyncIterator[str]:
         match step:

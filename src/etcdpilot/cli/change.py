@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.views import document, human
-from etcdpilot.model.errors import Refused
+from etcdpilot.model.errors import Refused, SpecError
 from etcdpilot.model.errors import Stale as StaleError
 from etcdpilot.model.events import Event, Stale
 from etcdpilot.model.plans import Plan
+from etcdpilot.model.saved_plans import first_difference, plan_from_document, plan_to_document
 from etcdpilot.model.steps import WriteFiles
+from etcdpilot.stores.writing import write_private
 
 if TYPE_CHECKING:
     from etcdpilot.pilot import Site
@@ -26,14 +30,18 @@ if TYPE_CHECKING:
 @with_file
 @with_output
 @click.option("--exit-code", is_flag=True, help="Exit 1 when changes wait.")
-def plan(file: str | None, state: str | None, output: str, exit_code: bool) -> None:
+@click.option("--out", metavar="FILE", help="Write the plan there; `apply FILE` carries out exactly that one.")
+def plan(file: str | None, state: str | None, output: str, exit_code: bool, out: str | None) -> None:
     """Show what apply would do, step by step, with the quorum that each step leaves. Changes no host."""
     found = asyncio.run(make_plan(choose(file, state)))
+    if out is not None:
+        save_plan(Path(out), found)
     click.echo(document.dump(document.plan_document(found)) if output == "json" else human.plan_text(found))
     sys.exit(3 if found.refusals else 1 if exit_code and not found.changes_nothing else 0)
 
 
 @click.command()
+@click.argument("saved", required=False, metavar="[PLAN.JSON]")
 @with_file
 @with_output
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -41,9 +49,22 @@ def plan(file: str | None, state: str | None, output: str, exit_code: bool) -> N
     "--remove", multiple=True, metavar="NAME", help="A voter that the file dropped may go; --yes does not say so."
 )
 @click.option("--events", is_flag=True, help="One JSON event a line.")
-def apply(file: str | None, state: str | None, output: str, yes: bool, remove: tuple[str, ...], events: bool) -> None:
-    """Make the cluster what its file says. Cut off at any point, running it again finishes."""
-    asyncio.run(carry_out(choose(file, state), Consent(yes, frozenset(remove)), events=events or output == "json"))
+def apply(
+    saved: str | None,
+    file: str | None,
+    state: str | None,
+    output: str,
+    yes: bool,
+    remove: tuple[str, ...],
+    events: bool,
+) -> None:
+    """Make the cluster what its file says. Cut off at any point, running it again finishes.
+
+    With a plan that `plan --out` wrote, do exactly that, or nothing when it is stale (exit 4).
+    """
+    before = read_plan(Path(saved)) if saved is not None else None
+    consent = Consent(yes, frozenset(remove), before)
+    asyncio.run(carry_out(choose(file, state), consent, events=events or output == "json"))
 
 
 async def make_plan(chosen: Chosen) -> Plan:
@@ -55,10 +76,11 @@ async def make_plan(chosen: Chosen) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What was said beforehand: that nobody need be asked, and which voters may be given up."""
+    """What was said beforehand: that nobody need be asked, and which voters may be given up; and the plan that was read."""
 
     yes: bool
     remove: frozenset[str] = frozenset()
+    before: Plan | None = None
 
 
 async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: str = "apply") -> None:
@@ -66,6 +88,8 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
 
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, doing):
         agreed = await pilot.plan(site)
+        if consent.before is not None:
+            require_the_same(consent.before, agreed)
         if events:
             click.echo(document.line(document.plan_document(agreed)))
         else:
@@ -78,6 +102,8 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
             agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
         await show(pilot.apply(site, agreed), events=events)
         await note_down(site, events=events)
+    if not events and agreed.start.quorum.voters == 0:
+        click.echo(human.built_text(chosen.wanted, chosen.state))
 
 
 async def note_down(site: Site, *, events: bool) -> None:
@@ -124,6 +150,34 @@ def require_no_refusals(plan_: Plan) -> None:
     if plan_.refusals:
         first = plan_.refusals[0]
         raise Refused(first.what, why=first.why, remedy=first.remedy)
+
+
+def save_plan(path: Path, found: Plan) -> None:
+    """For its owner alone: it tells much about hosts, though no secret."""
+    text = json.dumps(plan_to_document(found), indent=1) + "\n"
+    try:
+        write_private(path, text.encode())
+    except OSError as error:
+        raise SpecError(f"{path} cannot be written.", why=f"{error.strerror}.") from error
+
+
+def read_plan(path: Path) -> Plan:
+    try:
+        return plan_from_document(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read.", why=f"{error.strerror}.") from error
+    except ValueError as error:
+        again = "Write one with this etcdpilot:\n    etcdpilot plan --out plan.json"
+        raise SpecError(f"{path} holds no plan that can be carried out.", why=f"{error}.", remedy=again) from error
+
+
+def require_the_same(before: Plan, now: Plan) -> None:
+    if difference := first_difference(before, now):
+        raise StaleError(
+            "The plan is stale; nothing was done.",
+            why=f"Since it was made, {difference}.",
+            remedy="Make a new one, and read it:\n    etcdpilot plan --out plan.json",
+        )
 
 
 def agree(question: str) -> None:

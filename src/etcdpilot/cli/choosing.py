@@ -13,7 +13,8 @@ from click import get_current_context
 
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.errors import Problem, SpecError
-from etcdpilot.stores.state import state_root
+from etcdpilot.model.interfaces import with_addresses
+from etcdpilot.stores.state import StateFolder, state_root
 
 LOCAL_FOLDER = Path(".etcdpilot")
 Command = Callable[..., Any]
@@ -61,7 +62,8 @@ def choose(file: str | None, state: str | None) -> Chosen:
     """Find and read the cluster file; SpecError when there is none, or several and none was named."""
     path = Path(file) if file else find_file()
     wanted, warnings = read(path)
-    return Chosen(path, wanted, Path(state) if state else default_state(path, wanted), warnings)
+    root = Path(state) if state else default_state(path, wanted)
+    return Chosen(path, with_addresses(wanted, StateFolder(root).addresses()), root, warnings)
 
 
 def find_file() -> Path:

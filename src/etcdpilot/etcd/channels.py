@@ -63,5 +63,6 @@ def open_channel(endpoint: Endpoint, tls: Tls | None) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(endpoint.address, options=SETTINGS)
     tls = tls or Tls()
     credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.cert)
-    name = (("grpc.ssl_target_name_override", tls.server_name),) if tls.server_name else ()
+    expected = endpoint.name or tls.server_name
+    name = (("grpc.ssl_target_name_override", expected),) if expected else ()
     return grpc.aio.secure_channel(endpoint.address, credentials, options=(*SETTINGS, *name))

@@ -29,7 +29,12 @@ class Door:
     """Every member's first client URL, and one client over all of them that stays open until `close`."""
 
     def __init__(
-        self, urls: Mapping[str, str], keyring: Keyring | None, *, user: str | None = None, password: str = ""
+        self,
+        urls: Mapping[str, str | Endpoint],
+        keyring: Keyring | None,
+        *,
+        user: str | None = None,
+        password: str = "",
     ) -> None:
         self.endpoints = {name: Endpoint.parse(url) for name, url in urls.items()}
         self.keyring, self.user, self.password = keyring, user, password

@@ -12,11 +12,13 @@ DEFAULT_PORT = 2379
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One client URL. `host` is an address or a name, IPv6 without its brackets."""
+    """One client URL. `host` is an address or a name, IPv6 without its brackets; `name` is who its certificate is made
+    out to where that is somebody else, as at the near end of a tunnel."""
 
     host: str
     port: int
     secure: bool
+    name: str = ""
 
     @classmethod
     def parse(cls, text: str | Endpoint, *, secure: bool = False) -> Endpoint:

@@ -24,7 +24,8 @@ is_whole() {
     where=$1
     shift
     [ -f "$where/SHA256SUMS" ] && [ "$(cat -- "$where/SHA256SUMS")" = "$manifest" ] || return 1
-    for program; do [ -x "$where/$program" ] || return 1; done
+    # The manifest was written last: what is newer was changed by somebody else.
+    for program; do [ -x "$where/$program" ] && [ ! "$where/$program" -nt "$where/SHA256SUMS" ] || return 1; done
 }
 """
 

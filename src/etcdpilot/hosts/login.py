@@ -54,10 +54,16 @@ class Login:
 async def log_in(login: Login, tunnel: asyncssh.SSHClientConnection | None = None) -> asyncssh.SSHClientConnection:
     """A connection, through the jump hosts that it needs. Raises what asyncssh and sockets raise."""
     said = await said_in_config(login)
-    jumps = login.jump or (str(said.get("ProxyJump") or "") if tunnel is None else "")
-    for jump in (each.strip() for each in jumps.split(",") if each.strip() not in ("", "none")):
+    jumps = await jumps_of(login) if login.jump or tunnel is None else []
+    for jump in jumps:
         tunnel = await through(tunnel, login.through(jump))
     return await through(tunnel, login, said)
+
+
+async def jumps_of(login: Login) -> list[str]:
+    """The jump hosts on the way, by the cluster file or else by ~/.ssh/config."""
+    jumps = login.jump or str((await said_in_config(login)).get("ProxyJump") or "")
+    return [each.strip() for each in jumps.split(",") if each.strip() not in ("", "none")]
 
 
 async def through(

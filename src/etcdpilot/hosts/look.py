@@ -77,6 +77,8 @@ if [ -x "$etcd" ]; then
     program=$(readlink -- "$etcd") && home=${program%/etcd}
     if [ -f "${home:-}/SHA256SUMS" ] && [ ! "$program" -nt "$home/SHA256SUMS" ]; then
         say version "etcd Version: ${home##*/etcd-}"
+    elif [ -f "${home:-}/SHA256SUMS" ]; then
+        say version 'a binary that was changed after it was installed'
     else
         say version "$("$etcd" --version 2>&1)"
     fi

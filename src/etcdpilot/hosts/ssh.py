@@ -11,6 +11,7 @@ from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
 from etcdpilot.hosts.port import Answer, Binaries, Question
 from etcdpilot.hosts.shell import Shell
+from etcdpilot.hosts.tunnel import Tunnel
 from etcdpilot.model.cluster import MemberSpec
 from etcdpilot.model.errors import HostFailed
 from etcdpilot.model.files import FileToWrite
@@ -50,6 +51,13 @@ class SshHost:
         self.name = name
         self.shell = Shell(name, login)
         self._architecture = ""
+        self._tunnels: list[Tunnel] = []
+
+    async def tunnel(self, host: str, port: int) -> int:
+        """A port of this machine's loopback that leads to `host:port` as this host reaches it, until it is closed."""
+        made = Tunnel(self.shell, host, port)
+        self._tunnels.append(made)
+        return await made.open()
 
     async def look(self, question: Question) -> Answer:
         printed = await self.shell.run(
@@ -136,6 +144,8 @@ class SshHost:
         )
 
     async def close(self) -> None:
+        for tunnel in self._tunnels:
+            tunnel.close()
         await self.shell.close()
 
     async def _systemctl(self, doing: str, *words: str) -> None:

@@ -28,6 +28,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a plan does to one file: `what` is `new`, `changed`, or why it is made anew; `diff` is unified, of text files
+    that are there already, without their secrets."""
+
+    member: str
+    path: str
+    what: str
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A plan with refusals cannot be applied. Warnings do not stop it."""
 
@@ -36,6 +47,7 @@ class Plan:
     steps: tuple[Fenced, ...]
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    changes: tuple[FileChange, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:

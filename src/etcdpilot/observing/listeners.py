@@ -21,7 +21,9 @@ async def certificate_end(endpoint: Endpoint, keyring: Keyring) -> Known[datetim
     try:
         context = client_context(keyring)
         _, writer = await asyncio.wait_for(
-            asyncio.open_connection(endpoint.host, endpoint.port, ssl=context, server_hostname=endpoint.host),
+            asyncio.open_connection(
+                endpoint.host, endpoint.port, ssl=context, server_hostname=endpoint.name or endpoint.host
+            ),
             HANDSHAKE_SECONDS,
         )
     except (TimeoutError, OSError) as error:

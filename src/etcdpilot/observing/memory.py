@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from etcdpilot.etcd.door import Door, Keyring
+from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.memory import AuthorityKept, Memory
 from etcdpilot.stores.state import Identity, StateFolder
@@ -39,10 +43,12 @@ def authority(state: StateFolder, name: str) -> AuthorityKept | None:
     return _FACTS[pair.certificate]
 
 
-def open_door(wanted: ClusterSpec, state: StateFolder) -> Door:
-    """The door to the members by their first advertised client URL, with the operator's certificate."""
-    urls = {member.name: member.advertise_client_urls[0] for member in wanted.members}
-    return Door(urls, keyring(state) if wanted.encrypted else None)
+def open_door(wanted: ClusterSpec, state: StateFolder, ways: Mapping[str, int] = MappingProxyType({})) -> Door:
+    """The door to the members by their first advertised client URL, or by the port here that leads to it; with the
+    operator's certificate."""
+    own = {member.name: Endpoint.parse(member.advertise_client_urls[0]) for member in wanted.members}
+    near = {name: Endpoint("127.0.0.1", port, own[name].secure, own[name].host) for name, port in ways.items()}
+    return Door({**own, **near}, keyring(state) if wanted.encrypted else None)
 
 
 def keyring(state: StateFolder) -> Keyring | None:

@@ -17,6 +17,8 @@ from etcdpilot.planning import proof
 from etcdpilot.planning.building import build
 from etcdpilot.planning.changing import change
 from etcdpilot.planning.data import data_refusals
+from etcdpilot.planning.differences import file_changes
+from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.services import rolling_steps
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
@@ -37,7 +39,8 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Plan
     fenced = tuple(proof.fenced(steps, seen.membership))
     needed = frozenset(name for step in steps for name in touched(step)) if formed and seen.reachable else wanted.names
     refusals = (*unreachable_refusals(needed, seen), *proof.refusals(fenced))
-    return Plan(wanted.name, seen.membership, fenced, refusals, tuple(unseen_warnings(needed, seen)))
+    warnings = (*unseen_warnings(needed, seen), *(() if formed else hardware_warnings(wanted, seen)))
+    return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
 
 
 def stop_plan(wanted: ClusterSpec, seen: Seen, because: str) -> Plan:

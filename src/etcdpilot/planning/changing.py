@@ -9,11 +9,11 @@ from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import Step, WriteFiles
+from etcdpilot.model.steps import InstallBinaries, Step, WriteFiles
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.files import initial_cluster, wanted_files
-from etcdpilot.planning.members import Ground, leftovers, membership_steps
+from etcdpilot.planning.members import Ground, leftovers, membership_steps, needs_binary
 from etcdpilot.planning.services import enable_steps, reason_to_restart, rolling_steps, start_steps
 from etcdpilot.planning.versions import install_steps, preparing_steps
 
@@ -30,6 +30,7 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     yield from leftovers(ground)
     yield from membership_steps(ground)
     yield from quiet(changes, reasons, seen)
+    yield from quiet_installs(wanted, reasons, seen)
     yield from enable_steps(wanted, seen)
     yield from preparing_steps(wanted, seen, reasons)
     yield from rolling_steps(ground, changes, reasons)
@@ -57,6 +58,20 @@ def quiet(changes: Files, reasons: dict[str, str], seen: Seen) -> Iterator[Step]
     }
     if found:
         yield WriteFiles(tuple(found.items()), because="they differ from what is wanted")
+
+
+def quiet_installs(wanted: ClusterSpec, reasons: dict[str, str], seen: Seen) -> Iterator[Step]:
+    """Hosts where somebody put another binary in place while the right one goes on running: its next start would not be."""
+    changed = tuple(
+        name
+        for name, host in seen.reachable.items()
+        if name in wanted.names
+        and name not in reasons
+        and seen.membership.state_of(name) is MemberState.VOTING
+        and needs_binary(wanted, host)
+    )
+    if changed:
+        yield InstallBinaries(changed, str(wanted.version))
 
 
 def restart_reasons(wanted: ClusterSpec, seen: Seen, memory: Memory, changes: Files) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec
 from etcdpilot.model.files import AuthorityBundle, FileSpec, Text
 from etcdpilot.model.identity import as_hex
-from etcdpilot.model.knowledge import Known
+from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.steps import (
@@ -95,6 +95,11 @@ def reason_to_restart(
     # With no version named, the running binary is its own.
     if version is not None and isinstance(status, Known) and Version.parse(status.value.version) != version:
         return f"it runs etcd {status.value.version} and {version} is wanted"
+    if wanted.kind is HostKind.SSH and not host.process.executable.endswith(f"/lib/etcdpilot/etcd-{version}/etcd"):
+        # Another binary was put in its place, or an earlier run was cut off between the install and the restart.
+        return f"it still runs {host.process.executable}"
+    if wanted.kind is HostKind.SSH and isinstance(host.binary, Unknown):
+        return f"the etcd in its place is not the one that was installed ({host.binary.why})"
     options = member_options(wanted, wanted.member(name), initial)
     differing = options_that_differ(options, running_options(host.process), version)
     if differing:

@@ -59,7 +59,10 @@ def client_files(spec: ClusterSpec, member: MemberSpec) -> tuple[FileSpec, ...]:
     if not stem:
         return ()
     wanted = leaf(spec, client_authority(spec), Purpose.CLIENT, OPERATOR, ())
-    return pair(spec, member, f"{stem}.crt", f"{stem}.key", wanted, key_owner=files_owner(spec, member))
+    # Named in the manner of the others: client.crt and client.key, or cfssl's client.pem and client-key.pem.
+    cfssl = spec.tls.files.server_cert.endswith(".pem")
+    cert, key = (f"{stem}.pem", f"{stem}-key.pem") if cfssl else (f"{stem}.crt", f"{stem}.key")
+    return pair(spec, member, cert, key, wanted, key_owner=files_owner(spec, member))
 
 
 def pair(

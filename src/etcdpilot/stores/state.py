@@ -7,6 +7,7 @@ journal and the lock. Files are made 0600 before their first byte, beside their 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from etcdpilot.stores.writing import make_directory, write_private
 IDENTITY = "identity.json"
 ISSUED = "issued.json"
 MACHINES = "machines.json"
+ADDRESSES = "addresses.json"
 ISSUED_KEPT = 1000
 
 
@@ -155,6 +157,18 @@ class StateFolder:
         """Noted before the pair leaves for its host, so that half a pair is known for what it is."""
         together = (*self.key_hashes(), *hashes)[-ISSUED_KEPT:]
         write_private(self.root / ISSUED, json.dumps(together).encode())
+
+    def addresses(self) -> dict[str, tuple[str, str]]:
+        """What was read on hosts whose member has an `interface:`: name, the interface and its address."""
+        try:
+            found = json.loads((self.root / ADDRESSES).read_text())
+            return {str(name): (str(interface), str(address)) for name, (interface, address) in found.items()}
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def write_addresses(self, addresses: Mapping[str, tuple[str, str]]) -> None:
+        self.make()
+        write_private(self.root / ADDRESSES, json.dumps(dict(addresses)).encode())
 
     def operator(self) -> KeptPair | None:
         return self._pair(self.root / "client")

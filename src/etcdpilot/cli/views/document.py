@@ -62,6 +62,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "steps": [{**step_document(each.step), "leaves": membership_document(each.leaves)} for each in plan.steps],
         "refusals": [asdict(refusal) for refusal in plan.refusals],
         "warnings": list(plan.warnings),
+        "files": [asdict(change) for change in plan.changes],
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import click
 
 from etcdpilot.cli.views.text import clean, columns, mark, plural, size
+from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
 from etcdpilot.model.health import Health
 from etcdpilot.model.membership import Quorum
-from etcdpilot.model.plans import Plan, Refusal
+from etcdpilot.model.plans import FileChange, Plan, Refusal
 from etcdpilot.model.status import MemberRow, Status
 
 
@@ -26,8 +28,24 @@ def plan_text(plan: Plan) -> str:
         lines.append(f"{number:>3}. {clean(str(each.step))}")
         if each.leaves != each.relies_on:
             lines.append(f"     {each.leaves}    {quorum_text(each.leaves.quorum)}")
+    lines += [line for change in plan.changes for line in change_lines(change)]
     lines += [line for refusal in plan.refusals for line in refusal_lines(refusal)]
     return "\n".join(lines)
+
+
+def change_lines(change: FileChange) -> list[str]:
+    """What is new is named with its step; what changes is shown."""
+    if change.what == "new":
+        return []
+    return [
+        f"  {change.member} {clean(change.path)}: {clean(change.what)}",
+        *map(diff_line, change.diff.splitlines()[2:]),
+    ]
+
+
+def diff_line(line: str) -> str:
+    colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+    return "    " + (click.style(clean(line), fg=colour) if colour else clean(line))
 
 
 def quorum_text(quorum: Quorum) -> str:
@@ -42,6 +60,19 @@ def refusal_lines(refusal: Refusal) -> list[str]:
     number = f" [{refusal.invariant}]" if refusal.invariant else ""
     details = [line for part in (refusal.why, refusal.remedy) for line in part.splitlines()]
     return [click.style(f"✗ {clean(refusal.what)}{number}", fg="red"), *(f"  {clean(line)}" for line in details)]
+
+
+def built_text(wanted: ClusterSpec, state: Path) -> str:
+    """After a first apply: what is nowhere else now, and what to type next."""
+    lines = ["", "Prove it:    etcdpilot health", "Use it:      etcdpilot ctl -- put hello world"]
+    if wanted.encrypted:
+        lines += [
+            "",
+            f"The only keys of its certificate authorities are in {clean(str(state))}: without them no",
+            "member can be added and no certificate renewed. Keep a copy elsewhere:",
+            "    etcdpilot state export FILE",
+        ]
+    return "\n".join(lines)
 
 
 class Progress:
