@@ -25,7 +25,6 @@ from etcdpilot.model.memory import Memory
 from etcdpilot.model.status import Status
 from etcdpilot.observing.clock import Clock, SystemClock
 from etcdpilot.observing.interfaces import read_addresses
-from etcdpilot.observing.members import name_of
 from etcdpilot.observing.memory import open_door, remember, remember_identity
 from etcdpilot.observing.status import look_at_status, roster_of
 from etcdpilot.stores import loaded
@@ -56,6 +55,7 @@ class Site:
     door: Door
     clock: Clock = field(default_factory=SystemClock)
     warnings: tuple[Problem, ...] = ()
+    waived: frozenset[str] = frozenset()  # promises that were waived aloud: "thin"
 
     @property
     def identity(self) -> Identity:
@@ -67,7 +67,8 @@ class Site:
 async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[Problem, ...] = ()) -> AsyncIterator[Site]:
     """A site whose connections are closed at the end."""
     state = StateFolder(state_root)
-    wanted = replace(wanted, former=former_machines(wanted, state))
+    former, before = former_machines(wanted, state)
+    wanted = replace(wanted, former=former, before=before)
     fleet = fleet_of(wanted)
     try:
         fleet.wanted = wanted = await with_addresses_read(wanted, state, fleet)
@@ -91,24 +92,39 @@ async def with_addresses_read(wanted: ClusterSpec, state: StateFolder, fleet: Fl
     return wanted
 
 
-def former_machines(wanted: ClusterSpec, state: StateFolder) -> tuple[MemberSpec, ...]:
-    """Members that an earlier file named and this one does not, or has put on another host to replace them."""
+Machines = tuple[MemberSpec, ...]
+
+
+def former_machines(wanted: ClusterSpec, state: StateFolder) -> tuple[Machines, Machines]:
+    """Machines that an earlier file named and this one does not, or has put on another host to replace them; and
+    members that stay where they are and still answer at other ports or addresses."""
     from etcdpilot.spec.build import member
 
-    gone = []
+    gone, moving = [], []
     for document in state.machines():
-        before = member(document)
-        now = next((each for each in wanted.members if each.name == before.name), None)
+        old = member(document)
+        now = next((each for each in wanted.members if each.name == old.name), None)
         if now is None:
-            gone.append(before)
-        elif now.retire and now.host != before.host:
-            gone.append(replace(before, name=retired(before.name)))
-    return tuple(gone)
+            gone.append(old)
+        elif now.retire and now.host != old.host:
+            gone.append(replace(old, name=retired(old.name)))
+        elif now.advertise_client_urls != old.advertise_client_urls:
+            moving.append(old)
+    return tuple(gone), tuple(moving)
 
 
 def note_machines(site: Site) -> None:
     """After a change that went through: the members of the file are those whose machines there are."""
     site.state.write_machines([document_of(member) for member in site.wanted.members])
+
+
+def note_newcomers(site: Site) -> None:
+    """Before anything is touched: a machine that a run which is cut off, and a file that then drops it, leave behind."""
+    there = site.state.machines()
+    named = {document["name"] for document in there}
+    new = [document_of(member) for member in site.wanted.members if member.name not in named]
+    if new:
+        site.state.write_machines([*there, *new])
 
 
 def document_of(member: MemberSpec) -> dict[str, Any]:
@@ -129,6 +145,7 @@ async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
     from etcdpilot.applying.world import RealWorld
     from etcdpilot.model.events import Stale
 
+    note_newcomers(site)
     world = RealWorld(site.wanted, site.fleet, site.state, journal_of(site), site.clock, site.door, memory)
     stale = False
     try:
@@ -295,7 +312,7 @@ def planned(site: Site, seen: Seen, memory: Memory) -> Plan:
     from etcdpilot import planning
     from etcdpilot.model.steps import SaveSnapshot
 
-    found = planning.plan(site.wanted, seen, memory, site.clock.now())
+    found = planning.plan(site.wanted, seen, memory, site.clock.now(), site.waived)
     building = not memory.formed or any(isinstance(each.step, SaveSnapshot) for each in found.steps)
     said = tuple(str(each) for each in site.warnings if building or each.path != RELEASE)
     return replace(found, warnings=(*said, *found.warnings))
@@ -314,8 +331,16 @@ def follow_members(site: Site, seen: Seen, memory: Memory) -> Memory:
     """Members that joined later have IDs that nobody could foretell: noted once the cluster tells them."""
     if not isinstance(seen.etcd.members, Known) or not memory.formed:
         return memory
-    told = {name_of(entry, site.wanted.roster.entries): as_hex(entry.id) for entry in seen.etcd.members.value}
-    ids = tuple(sorted((name, value) for name, value in told.items() if seen.membership.state_of(name) in SETTLED))
+    told = {site.wanted.roster.name_of(entry): as_hex(entry.id) for entry in seen.etcd.members.value}
+    known = {*dict(memory.member_ids).values(), *(member.retire for member in site.wanted.members)}
+    ours = {*site.wanted.names, *(member.name for member in site.wanted.former)}
+    ids = tuple(
+        sorted(
+            (name, value)
+            for name, value in told.items()
+            if seen.membership.state_of(name) in SETTLED and (name in ours or value in known)
+        )
+    )
     if ids != memory.member_ids:
         identity = site.identity
         site.state.write_identity(replace(identity, member_ids=ids))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeGuard
 
 from etcdpilot.etcd.door import Door
 from etcdpilot.etcd.errors import NotYet, UnknownOutcome
-from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.answers import MemberEntry, MemberStatus
 from etcdpilot.model.errors import ClusterFailed
-from etcdpilot.model.knowledge import Known
+from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import AddLearner, MoveLeader, PromoteLearner, RemoveMember, UpdateMember
-from etcdpilot.observing.members import ask, name_of
+from etcdpilot.observing.members import ask
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -79,8 +80,8 @@ def progress(name: str, seen: EtcdSeen) -> str:
 
 async def entry_of(name: str, world: RealWorld) -> MemberEntry | None:
     """Its line in the member list, by the names of the file."""
-    roster = world.wanted.roster.entries
-    return next((entry for entry in await entries(world.door) if name_of(entry, roster) == name), None)
+    roster = world.wanted.roster
+    return next((entry for entry in await entries(world.door) if roster.name_of(entry) == name), None)
 
 
 async def remove(step: RemoveMember, world: RealWorld) -> AsyncIterator[str]:
@@ -96,25 +97,41 @@ async def remove(step: RemoveMember, world: RealWorld) -> AsyncIterator[str]:
         await world.clock.sleep(0.2)
 
 
-async def update(step: UpdateMember, world: RealWorld) -> None:
-    await world.door.client().cluster.update(int(step.member_id, 16), step.peer_urls)
+async def update(step: UpdateMember, world: RealWorld) -> AsyncIterator[str]:
+    member_id, began = int(step.member_id, 16), world.clock.monotonic()
+    while not any(
+        entry.id == member_id and set(entry.peer_urls) == set(step.peer_urls) for entry in await entries(world.door)
+    ):
+        try:
+            await world.door.client().cluster.update(member_id, step.peer_urls)
+            return
+        except (NotYet, UnknownOutcome) as error:
+            if world.clock.monotonic() - began > PATIENCE:
+                raise
+            yield f"waiting until the cluster lets a member move: {error.why or error.what}"
+        await world.clock.sleep(0.2)
 
 
 async def move_leader(step: MoveLeader, world: RealWorld) -> AsyncIterator[str]:
     """Asked of the leader's own endpoint, any other refuses; done when somebody else leads."""
-    seen = await ask(world.door)
-    leader, successor = seen.status(step.leader), seen.status(step.to)
-    if not isinstance(leader, Known) or not isinstance(successor, Known) or not leader.value.is_leader:
+    successor = await entry_of(step.to, world)
+    leading = [(name, said.value) for name, said in (await ask(world.door)).statuses if leads(said)]
+    if successor is None or not leading or leading[0][1].member_id == successor.id:
         return
-    pinned = world.door.client().at(world.door.endpoints[step.leader])
-    await pinned.maintenance.move_leader(successor.value.member_id)
+    where, leader = leading[0]
+    with suppress(UnknownOutcome):  # who leads is looked at below
+        await world.door.client().at(world.door.endpoints[where]).maintenance.move_leader(successor.id)
     began = world.clock.monotonic()
     while world.clock.monotonic() - began < PATIENCE:
-        now = (await ask(world.door)).status(step.to)
-        if isinstance(now, Known) and now.value.leader != leader.value.member_id:
+        followed = [said.value.leader for _, said in (await ask(world.door)).statuses if isinstance(said, Known)]
+        if any(followed) and leader.member_id not in followed:
             return
         yield f"waiting until {step.leader} has handed over"
         await world.clock.sleep(0.05)
+
+
+def leads(said: Known[MemberStatus] | Unknown) -> TypeGuard[Known[MemberStatus]]:
+    return isinstance(said, Known) and said.value.is_leader
 
 
 async def entries(door: Door) -> tuple[MemberEntry, ...]:

@@ -109,7 +109,8 @@ class RealWorld:
                 async for on in members.remove(step, self):
                     yield on
             case UpdateMember():
-                await members.update(step, self)
+                async for on in members.update(step, self):
+                    yield on
             case SaveSnapshot():
                 await upgrades.save_snapshot(step, self)
             case CheckMemberTables():

@@ -49,6 +49,7 @@ def plan(file: str | None, state: str | None, output: str, exit_code: bool, out:
     "--remove", multiple=True, metavar="NAME", help="A voter that the file dropped may go; --yes does not say so."
 )
 @click.option("--events", is_flag=True, help="One JSON event a line.")
+@click.option("--allow-thin", is_flag=True, help="A live member may leave before the one that replaces it has come.")
 def apply(
     saved: str | None,
     file: str | None,
@@ -57,20 +58,26 @@ def apply(
     yes: bool,
     remove: tuple[str, ...],
     events: bool,
+    allow_thin: bool,
 ) -> None:
     """Make the cluster what its file says. Cut off at any point, running it again finishes.
 
     With a plan that `plan --out` wrote, do exactly that, or nothing when it is stale (exit 4).
     """
     before = read_plan(Path(saved)) if saved is not None else None
-    consent = Consent(yes, frozenset(remove), before)
+    consent = Consent(yes, frozenset(remove), waived(allow_thin=allow_thin), before)
     asyncio.run(carry_out(choose(file, state), consent, events=events or output == "json"))
 
 
-async def make_plan(chosen: Chosen) -> Plan:
+def waived(*, allow_thin: bool) -> frozenset[str]:
+    return frozenset({"thin"} if allow_thin else ())
+
+
+async def make_plan(chosen: Chosen, waived: frozenset[str] = frozenset()) -> Plan:
     from etcdpilot import pilot
 
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        site.waived = waived
         return await pilot.plan(site)
 
 
@@ -80,6 +87,7 @@ class Consent:
 
     yes: bool
     remove: frozenset[str] = frozenset()
+    waived: frozenset[str] = frozenset()
     before: Plan | None = None
 
 
@@ -87,6 +95,7 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
     from etcdpilot import pilot
 
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, doing):
+        site.waived = consent.waived
         agreed = await pilot.plan(site)
         if consent.before is not None:
             require_the_same(consent.before, agreed)
@@ -96,6 +105,7 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
             click.echo(human.plan_text(agreed))
         require_no_refusals(agreed)
         if agreed.changes_nothing:
+            pilot.note_machines(site)
             return
         require_said(agreed, consent)
         if not consent.yes:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import click
 
-from etcdpilot.cli.change import Consent, carry_out, make_plan, require_no_refusals
+from etcdpilot.cli.change import Consent, carry_out, make_plan, require_no_refusals, waived
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.look import look_at_status
 from etcdpilot.cli.views import document
 from etcdpilot.cli.views.text import columns
 from etcdpilot.model.cluster import HostKind
 from etcdpilot.model.errors import SpecError
-from etcdpilot.model.status import MemberRow
 from etcdpilot.stores.reading import read_text
 from etcdpilot.stores.writing import write_private
 
@@ -84,6 +83,8 @@ def add(
     def edit(text: str, file_name: str, folder: str) -> str:
         from etcdpilot.spec.edit import add_member
 
+        if name in chosen.wanted.names and host in (None, chosen.wanted.member(name).host):
+            return text  # what an earlier run, which was cut off, had begun
         return add_member(text, entry, file_name=file_name, folder=folder)
 
     change(chosen, edit, state, Consent(yes), events, f"member add {name}")
@@ -96,13 +97,16 @@ def add(
 @EVENTS
 def remove(name: str, file: str | None, state: str | None, yes: bool, events: bool) -> None:
     """Out of the cluster and the file; its service is disabled, its data moved aside."""
+    chosen = choose(file, state)
 
     def edit(text: str, file_name: str, folder: str) -> str:
         from etcdpilot.spec.edit import remove_member
 
+        if name not in chosen.wanted.names and was_a_machine(name, chosen):
+            return text  # what an earlier run, which was cut off, had begun
         return remove_member(text, name, file_name=file_name, folder=folder)
 
-    change(choose(file, state), edit, state, Consent(yes, frozenset({name})), events, f"member remove {name}")
+    change(chosen, edit, state, Consent(yes, frozenset({name})), events, f"member remove {name}")
 
 
 @member.command()
@@ -111,10 +115,13 @@ def remove(name: str, file: str | None, state: str | None, yes: bool, events: bo
 @with_file
 @YES
 @EVENTS
-def replace(name: str, host: str | None, file: str | None, state: str | None, yes: bool, events: bool) -> None:
+@click.option("--allow-thin", is_flag=True, help="Also when it is alive and its machine is not to change.")
+def replace(
+    name: str, host: str | None, file: str | None, state: str | None, yes: bool, events: bool, allow_thin: bool
+) -> None:
     """A dead machine, or a member whose data is gone: the old one leaves, an empty one joins under its name."""
     chosen = choose(file, state)
-    old = id_of(name, chosen)
+    old = id_to_retire(name, chosen)
 
     def edit(text: str, file_name: str, folder: str) -> str:
         from etcdpilot.spec.edit import set_member
@@ -122,7 +129,8 @@ def replace(name: str, host: str | None, file: str | None, state: str | None, ye
         text = set_member(text, name, "retire", old, file_name=file_name, folder=folder)
         return set_member(text, name, "host", host, file_name=file_name, folder=folder) if host else text
 
-    change(chosen, edit, state, Consent(yes), events, f"member replace {name}")
+    consent = Consent(yes, waived=waived(allow_thin=allow_thin))
+    change(chosen, edit, state, consent, events, f"member replace {name}")
 
 
 @member.command()
@@ -176,24 +184,34 @@ def change(chosen: Chosen, edit: Edit, state: str | None, consent: Consent, even
     mode = chosen.file.stat().st_mode & 0o777
     write_private(chosen.file, after.encode(), mode)
     try:
-        asyncio.run(check(choose(str(chosen.file), state or str(chosen.state))))
+        asyncio.run(check(choose(str(chosen.file), state or str(chosen.state)), consent))
     except BaseException:
         write_private(chosen.file, before.encode(), mode)
         raise
     asyncio.run(carry_out(choose(str(chosen.file), state or str(chosen.state)), consent, events=events, doing=doing))
 
 
-async def check(chosen: Chosen) -> None:
+async def check(chosen: Chosen, consent: Consent) -> None:
     """Whether the edited file can be carried out at all."""
-    require_no_refusals(await make_plan(chosen))
+    require_no_refusals(await make_plan(chosen, consent.waived))
 
 
-def id_of(name: str, chosen: Chosen) -> str:
+def id_to_retire(name: str, chosen: Chosen) -> str:
+    """The ID of the voter; or, where an earlier run was cut off, of the one that was being replaced then."""
     status = asyncio.run(look_at_status(str(chosen.file), str(chosen.state), None, None, None, None))
+    begun = next((each.retire for each in chosen.wanted.members if each.name == name), "")
+    if begun and not any(row.name == name and row.state in ("voting", "down") for row in status.members):
+        return begun
     found = next((row.id for row in status.members if row.name == name and row.id and row.state != "absent"), None)
     if found is None:
         raise SpecError(f"{name} is no member of {chosen.wanted.name}.", remedy="See: etcdpilot member list")
     return found
+
+
+def was_a_machine(name: str, chosen: Chosen) -> bool:
+    from etcdpilot.stores.state import StateFolder
+
+    return any(machine.get("name") == name for machine in StateFolder(chosen.state).machines())
 
 
 def free_pair() -> tuple[int, int]:

@@ -12,6 +12,8 @@ from datetime import timedelta
 from enum import Enum
 
 from etcdpilot.model.addresses import bracketed, host_part
+from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.identity import as_hex
 from etcdpilot.model.versions import Version
 
 
@@ -249,6 +251,7 @@ class ClusterSpec:
     timers: str  # "default", or "loopback" for members that all live on this machine
     members: tuple[MemberSpec, ...]
     former: tuple[MemberSpec, ...] = ()  # machines that an earlier file named; what is left on them is put in order
+    before: tuple[MemberSpec, ...] = ()  # members of the file as they still run: other ports or addresses, same machine
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -284,11 +287,13 @@ class ClusterSpec:
 
     @property
     def roster(self) -> Roster:
-        entries = (
-            RosterEntry(each.name, each.advertise_peer_urls, each.advertise_client_urls, each.retire)
-            for each in self.members
-        )
-        return Roster(self.name, tuple(entries))
+        def entries(machines: tuple[MemberSpec, ...]) -> tuple[RosterEntry, ...]:
+            return tuple(
+                RosterEntry(each.name, each.advertise_peer_urls, each.advertise_client_urls, each.retire)
+                for each in machines
+            )
+
+        return Roster(self.name, entries(self.members), entries((*self.former, *self.before)))
 
     def with_version(self, version: Version) -> ClusterSpec:
         return replace(self, version=version)
@@ -310,6 +315,17 @@ class Roster:
 
     cluster: str
     entries: tuple[RosterEntry, ...]
+    former: tuple[RosterEntry, ...] = ()  # who an earlier file named
+
+    def name_of(self, listed: MemberEntry) -> str:
+        """Who a line of the member list is. One that never started has no name yet; its peer URL says who it will be."""
+        for entry in self.entries:
+            if entry.retire and entry.retire == as_hex(listed.id):
+                return retired(entry.name)
+        for entry in (*self.entries, *self.former):
+            if set(listed.peer_urls) & set(entry.peer_urls):
+                return entry.name
+        return listed.name or as_hex(listed.id)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -322,6 +338,11 @@ class Roster:
 def retired(name: str) -> str:
     """What the member is called whose place `name` takes, while it is still in the member list."""
     return f"{name} (retired)"
+
+
+def earlier(name: str) -> str:
+    """The address at which a member still answers while its new one only stands in the file."""
+    return f"{name} (before)"
 
 
 def require_unique(what: str, values: Iterable[str]) -> None:

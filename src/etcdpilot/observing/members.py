@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.answers import Alarm, MemberEntry, MemberStatus
-from etcdpilot.model.cluster import Roster, RosterEntry, retired
+from etcdpilot.model.cluster import Roster
 from etcdpilot.model.errors import ClusterFailed
-from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
@@ -78,24 +76,12 @@ def membership(roster: Roster, seen: EtcdSeen, memory: Memory) -> Membership:
     if not isinstance(seen.members, Known):
         remembered = dict(memory.member_ids) if memory.formed else {}
         return Membership.from_states(dict.fromkeys(remembered, MemberState.DOWN))
-    return Membership.from_states(
-        {name_of(entry, roster.entries): state_of(entry, roster.entries, seen) for entry in seen.members.value}
-    )
+    return Membership.from_states({roster.name_of(entry): state_of(entry, seen) for entry in seen.members.value})
 
 
-def name_of(entry: MemberEntry, members: Iterable[RosterEntry]) -> str:
-    """A member that never started has no name yet; its peer URL says who it will be."""
-    for member in members:
-        if member.retire and member.retire == as_hex(entry.id):
-            return retired(member.name)
-    for member in members:
-        if set(entry.peer_urls) & set(member.peer_urls):
-            return member.name
-    return entry.name or f"{entry.id:x}"
-
-
-def state_of(entry: MemberEntry, members: Iterable[RosterEntry], seen: EtcdSeen) -> MemberState:
-    answers = isinstance(seen.status(name_of(entry, members)), Known)
+def state_of(entry: MemberEntry, seen: EtcdSeen) -> MemberState:
+    """By its ID, wherever it answers: another member at its address is not it."""
+    answers = any(isinstance(said, Known) and said.value.member_id == entry.id for _, said in seen.statuses)
     if entry.is_learner:
         return MemberState.LEARNING if answers else MemberState.ADDED
     return MemberState.VOTING if answers else MemberState.DOWN

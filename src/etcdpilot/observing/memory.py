@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.etcd.endpoints import Endpoint
-from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.cluster import ClusterSpec, earlier
 from etcdpilot.model.memory import AuthorityKept, Memory
 from etcdpilot.stores.state import Identity, StateFolder
 
@@ -44,9 +44,11 @@ def authority(state: StateFolder, name: str) -> AuthorityKept | None:
 
 
 def open_door(wanted: ClusterSpec, state: StateFolder, ways: Mapping[str, int] = MappingProxyType({})) -> Door:
-    """The door to the members by their first advertised client URL, or by the port here that leads to it; with the
-    operator's certificate."""
-    own = {member.name: Endpoint.parse(member.advertise_client_urls[0]) for member in wanted.members}
+    """The door to the members of this file and the last, by their first client URL, or by the port here that leads to
+    it; with the operator's certificate."""
+    urls = {member.name: member.advertise_client_urls[0] for member in (*wanted.members, *wanted.former)}
+    urls |= {earlier(member.name): member.advertise_client_urls[0] for member in wanted.before}
+    own = {name: Endpoint.parse(url) for name, url in urls.items()}
     near = {name: Endpoint("127.0.0.1", port, own[name].secure, own[name].host) for name, port in ways.items()}
     return Door({**own, **near}, keyring(state) if wanted.encrypted else None)
 

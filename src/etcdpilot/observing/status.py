@@ -17,7 +17,7 @@ from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.status import MemberRow, Status
 from etcdpilot.model.versions import Version
 from etcdpilot.observing.listeners import certificate_end
-from etcdpilot.observing.members import ask, membership, name_of
+from etcdpilot.observing.members import ask, membership
 
 Ends = Mapping[str, Known[datetime] | Unknown]
 
@@ -78,7 +78,7 @@ def status_of(roster: Roster, seen: EtcdSeen, now: Membership, ends: Ends, memor
 def entries_by_name(roster: Roster, seen: EtcdSeen) -> dict[str, MemberEntry]:
     if not isinstance(seen.members, Known):
         return {}
-    return {name_of(entry, roster.entries): entry for entry in seen.members.value}
+    return {roster.name_of(entry): entry for entry in seen.members.value}
 
 
 def row(

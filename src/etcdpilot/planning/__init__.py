@@ -20,16 +20,21 @@ from etcdpilot.planning.data import data_refusals
 from etcdpilot.planning.differences import file_changes
 from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.members import Ground, voting
+from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import rolling_steps
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.versions import version_refusals
 
 
-def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Plan:
-    """The rest of the way from what is seen to what is wanted; planning again after any cut-off gives that rest."""
+def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived: frozenset[str] = frozenset()) -> Plan:
+    """The rest of the way from what is seen to what is wanted; planning again after any cut-off gives that rest.
+
+    `waived` holds what was waived aloud, one by one: `thin` (I3).
+    """
     formed = has_formed(seen, memory)
     standing = (
         *stranger_refusals(wanted, seen, memory),
+        *membership_refusals(Ground(wanted, seen, memory, now), waived),
         *data_refusals(wanted, seen, formed=formed),
         *(version_refusals(wanted, seen) if formed else ()),
     )

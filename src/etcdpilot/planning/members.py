@@ -50,16 +50,8 @@ class Ground:
         """The member list by the names that the membership uses; empty when nobody could tell it."""
         if not isinstance(self.seen.etcd.members, Known):
             return {}
-        return {self.name_of(entry): entry for entry in self.seen.etcd.members.value}
-
-    def name_of(self, entry: MemberEntry) -> str:
-        for member in self.wanted.members:
-            if member.retire and member.retire == as_hex(entry.id):
-                return retired(member.name)
-        for member in self.wanted.members:
-            if set(entry.peer_urls) & set(member.advertise_peer_urls):
-                return member.name
-        return entry.name or as_hex(entry.id)
+        roster = self.wanted.roster
+        return {roster.name_of(entry): entry for entry in self.seen.etcd.members.value}
 
 
 def membership_steps(ground: Ground) -> Iterator[Step]:
@@ -70,7 +62,7 @@ def membership_steps(ground: Ground) -> Iterator[Step]:
     more than one than it was or is to be.
     """
     peers: PeerUrls = {name: entry.peer_urls for name, entry in ground.entries.items()}
-    first, last = leaving(ground.wanted.names, ground.seen.membership)
+    first, last = leaving(ground)
     for name in first:
         yield from leave(name, ground)
         peers.pop(name, None)
@@ -86,11 +78,21 @@ def membership_steps(ground: Ground) -> Iterator[Step]:
         yield from leave(name, ground)
 
 
-def leaving(wanted: frozenset[str], seen: Membership) -> tuple[list[str], list[str]]:
-    """Who leaves before anybody joins, and who after; the learners and the dead are the first."""
-    unwanted = sorted(seen.names - wanted)
-    healthy = [name for name in unwanted if seen.state_of(name) is MemberState.VOTING]
+def leaving(ground: Ground) -> tuple[list[str], list[str]]:
+    """Who leaves before anybody joins, and who after; the learners and the dead are the first.
+
+    So is a live one whose successor needs its very machine: it was said aloud that this is taken in.
+    """
+    seen = ground.seen.membership
+    unwanted = sorted(seen.names - ground.wanted.names)
+    in_the_way = {retired(member.name) for member in ground.wanted.members if stands_in_its_place(member, ground)}
+    healthy = [name for name in unwanted if seen.state_of(name) is MemberState.VOTING and name not in in_the_way]
     return [name for name in unwanted if name not in healthy], healthy
+
+
+def stands_in_its_place(member: MemberSpec, ground: Ground) -> bool:
+    """Whether the machine of a wanted member is the one that the member it replaces still runs on."""
+    return bool(member.retire) and all(machine.name != retired(member.name) for machine in ground.wanted.former)
 
 
 def in_joining_order(members: Sequence[MemberSpec], seen: Membership) -> list[MemberSpec]:

@@ -1,0 +1,52 @@
+"""The command line, killed (SIGKILL) at a moment that is counted in lines of its journal.
+
+    python -m etcdpilot.testing.dying after:3 apply --yes       when the third line stands: intent noted, nothing done
+    python -m etcdpilot.testing.dying before:4 apply --yes      before the fourth: the step is done, and not noted
+    python -m etcdpilot.testing.dying after:3+0.05 apply --yes  in the middle of it
+
+A step writes two lines, `started` and `done`. With fewer lines than that it ends as the command line does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from typing import Any
+
+from etcdpilot.stores.journal import Journal
+
+MOMENT = re.compile(r"(before|after):(\d+)(?:\+([\d.]+))?")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def prepare(moment: str) -> None:
+    """Make the journal deadly. The lines before the first step (a lock taken over) count too."""
+    match = MOMENT.fullmatch(moment)
+    if match is None:
+        raise SystemExit(f"no moment: {moment}")
+    side, number, later = match[1], int(match[2]), float(match[3] or 0)
+    write, lines = Journal.write, 0
+
+    def deadly(self: Journal, *words: Any, **more: Any) -> None:
+        nonlocal lines
+        lines += 1
+        if side == "before" and lines == number:
+            die()
+        write(self, *words, **more)
+        if side == "after" and lines == number:
+            threading.Timer(later, die).start() if later else die()
+
+    Journal.write = deadly  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    prepare(sys.argv.pop(1))
+    from etcdpilot.cli.main import run
+
+    run()

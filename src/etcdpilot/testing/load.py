@@ -1,0 +1,209 @@
+"""An open-loop writer and a watcher beside a cluster under test; what they saw, as one JSON document.
+
+    python -m etcdpilot.testing.load --endpoints https://a:2379,… --keys DIR --rate 200 --into FILE
+
+Writes start on schedule whatever happens; each attempt has a deadline, and a write that got no answer is repeated at the
+next endpoint until one acknowledges it. On SIGTERM it stops, reads everything back, and ends. A process of its own: it
+shares no interpreter with what it measures, and can stand in another network namespace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from etcdpilot.etcd.channels import Tls
+from etcdpilot.etcd.client import Client
+from etcdpilot.etcd.errors import EtcdError
+from etcdpilot.model.answers import WatchEvent
+from etcdpilot.model.errors import EtcdpilotError
+
+PREFIX = "/etcdpilot/load/"
+PATIENCE = 60.0  # a write that is not acknowledged by then counts as given up; never as lost
+QUIET = 0.05  # between two attempts when no endpoint takes one
+
+
+@dataclass
+class Record:
+    """`acknowledged`: key, and when on the monotonic clock; `repeats`: how often each repeated write was repeated."""
+
+    begun: int = 0
+    acknowledged: dict[str, float] = field(default_factory=dict)
+    repeats: dict[str, int] = field(default_factory=dict)
+    given_up: list[str] = field(default_factory=list)
+    watched: dict[str, int] = field(default_factory=dict)
+    causes: list[str] = field(default_factory=list)
+
+    def document(self, found: set[str]) -> dict[str, Any]:
+        times = sorted(self.acknowledged.values())
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        return {
+            "begun": self.begun,
+            "acknowledged": len(times),
+            "given_up": len(self.given_up),
+            "repeats": sum(self.repeats.values()),
+            "most_repeats_of_one": max(self.repeats.values(), default=0),
+            "longest_gap": round(max(gaps, default=0.0), 4),
+            "lost": sorted(set(self.acknowledged) - found),
+            "not_watched": sorted(set(self.acknowledged) - set(self.watched)),
+            # A write that was repeated may have been done twice: two changes, two events, and rightly so.
+            "watched_twice": sorted(k for k, seen in self.watched.items() if seen > 1 + self.repeats.get(k, 0)),
+            "causes": self.causes[:20],
+        }
+
+
+class Load:
+    def __init__(self, client: Client, rate: float, attempt: float) -> None:
+        self.client, self.rate, self.attempt = client, rate, attempt
+        self.record, self.over = Record(), asyncio.Event()
+        self.prefix = f"{PREFIX}{time.time_ns()}/"  # keys of its own, whoever wrote there before
+        self.place = 0
+
+    async def run(self) -> dict[str, Any]:
+        watching = asyncio.create_task(self.watch())
+        writes: set[asyncio.Task[None]] = set()
+        began = time.monotonic()
+        while not self.over.is_set():
+            due = began + self.record.begun / self.rate
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.over.wait(), max(0.0, due - time.monotonic()))
+            task = asyncio.create_task(self.write(f"{self.prefix}{self.record.begun:08d}"))
+            self.record.begun += 1
+            writes.add(task)
+            task.add_done_callback(writes.discard)
+        await asyncio.gather(*writes)
+        found = await self.read_back()
+        await self.until_watched()
+        watching.cancel()
+        return self.record.document(found)
+
+    async def first_acknowledgement(self) -> None:
+        """Connections stand and somebody writes: what comes after is what a program sees that has run for a while."""
+        await self.write(f"{self.prefix}first")
+
+    async def write(self, key: str) -> None:
+        """Until it is acknowledged. One that meets a closed port goes on at once, and that is no repeat."""
+        began = time.monotonic()
+        while time.monotonic() - began < PATIENCE:
+            endpoint = self.client.endpoints[self.place % len(self.client.endpoints)]
+            place = self.place
+            try:
+                await self.client.at(endpoint).kv.put(key, key, timeout=self.attempt)
+            except EtcdpilotError as error:
+                self.note_failure(key, error)
+                # Whoever fails first moves everybody on.
+                self.place = place + 1 if self.place == place else self.place
+                await asyncio.sleep(QUIET if self.record.repeats.get(key, 0) > 3 else 0)
+                continue
+            self.record.acknowledged[key] = time.monotonic()
+            return
+        self.record.given_up.append(key)
+
+    def note_failure(self, key: str, error: EtcdpilotError) -> None:
+        self.record.repeats[key] = self.record.repeats.get(key, 0) + 1
+        if len(self.record.causes) < 20:
+            self.record.causes.append(f"{key[-8:]}: {error.what} {error.why}"[:200])
+
+    async def watch(self) -> None:
+        async with self.client.watch(self.prefix, prefix=True, start_revision=1) as events:
+            async for event in events:
+                if isinstance(event, WatchEvent):
+                    key = event.kv.key.decode()
+                    self.record.watched[key] = self.record.watched.get(key, 0) + 1
+
+    async def read_back(self) -> set[str]:
+        """Every key that there is, by a linearizable read; asks until somebody answers."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    return {kv.key.decode() async for kv in self.client.kv.scan(self.prefix, keys_only=True)}
+                except EtcdError:
+                    await asyncio.sleep(QUIET)
+
+    async def until_watched(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while set(self.record.acknowledged) - set(self.record.watched):
+                    await asyncio.sleep(QUIET)
+
+
+class Beside:
+    """The same as a child process: `begin` returns once it writes, `end` with what it saw."""
+
+    def __init__(self, endpoints: Sequence[str], into: Path, *, keys: Path | None = None, rate: float = 200.0) -> None:
+        self.into = into
+        words = ["--endpoints", ",".join(endpoints), "--rate", str(rate), "--into", str(into)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "etcdpilot.testing.load",
+            *words,
+            *(["--keys", str(keys)] if keys else []),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begin(self, spawn: Callable[[list[str]], subprocess.Popen[bytes]] = subprocess.Popen) -> Beside:
+        self._process = spawn(self.command)
+        self._until(self.into.with_suffix(".began").exists)
+        return self
+
+    def end(self) -> dict[str, Any]:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(3 * PATIENCE)
+        document: dict[str, Any] = json.loads(self.into.read_text())
+        return document
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + 30
+        while not holds():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the writer did not begin")
+            time.sleep(0.02)
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    keys = Path(arguments.keys) if arguments.keys else None
+    pem = {name: (keys / name).read_bytes() for name in ("ca.crt", "client.crt", "client.key")} if keys else {}
+    tls = Tls(pem["ca.crt"], pem["client.crt"], pem["client.key"]) if keys else None
+    async with Client(arguments.endpoints.split(","), tls) as client:
+        load = Load(client, arguments.rate, arguments.attempt)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, load.over.set)
+        await load.first_acknowledgement()
+        Path(arguments.into).with_suffix(".began").touch()
+        document = await load.run()
+    beside = Path(arguments.into).with_suffix(".new")
+    beside.write_text(json.dumps(document))
+    beside.replace(arguments.into)
+
+
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--endpoints", required=True)
+    parser.add_argument("--keys", default="")
+    parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--attempt", type=float, default=1.0)
+    parser.add_argument("--into", required=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(asked()))
