@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from etcdpilot.cli.choosing import choose, with_file, with_output
 from etcdpilot.cli.views import document, human
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.errors import ClusterFailed, HostFailed, SpecError
 
 if TYPE_CHECKING:
     from etcdpilot.model.health import Health
     from etcdpilot.model.status import Status
+
+Seen = TypeVar("Seen")
 
 ENDPOINTS = (
     click.option(
@@ -46,7 +49,7 @@ def status(
     key: str | None,
 ) -> None:
     """How every member does; a dead one is a row that says why. Writes nothing."""
-    found = asyncio.run(look_at_status(file, state, endpoints, cacert, cert, key))
+    found = looked(look_at_status(file, state, endpoints, cacert, cert, key))
     click.echo(document.dump(document.status_document(found)) if output == "json" else human.status_text(found))
     sys.exit(0 if found.healthy else 1)
 
@@ -68,9 +71,20 @@ def health(
     key: str | None,
 ) -> None:
     """Prove it: a linearizable read through each voter, a write and its delete, equal hashes of keys on all."""
-    found = asyncio.run(look_at_health(file, state, endpoints, cacert, cert, key))
+    found = looked(look_at_health(file, state, endpoints, cacert, cert, key))
     click.echo(document.dump(document.health_document(found)) if output == "json" else human.health_text(found))
     sys.exit(0 if found.healthy else 1)
+
+
+def looked(looking: Coroutine[Any, Any, Seen]) -> Seen:
+    """Nobody answers: for these verbs that is a finding like any other, exit 1."""
+    try:
+        return asyncio.run(looking)
+    except (ClusterFailed, HostFailed) as error:
+        from etcdpilot.cli.views.errors import show
+
+        show(error)
+        sys.exit(1)
 
 
 async def look_at_status(

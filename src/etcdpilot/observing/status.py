@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from etcdpilot.etcd.door import Door
@@ -19,6 +19,7 @@ from etcdpilot.model.versions import Version
 from etcdpilot.observing.listeners import certificate_end
 from etcdpilot.observing.members import ask, membership
 
+Statuses = tuple[tuple[str, Known[MemberStatus] | Unknown], ...]
 Ends = Mapping[str, Known[datetime] | Unknown]
 
 
@@ -44,7 +45,16 @@ async def roster_of(door: Door) -> Roster:
         )
         for entry in listed.members
     )
-    return Roster(as_hex(listed.header.cluster_id), entries)
+    return Roster(as_hex(listed.header.cluster_id), (*entries, *strays(listed.members, said)))
+
+
+def strays(members: tuple[MemberEntry, ...], said: Statuses) -> Iterator[RosterEntry]:
+    """Endpoints that were given and lead to no member: of another cluster, or nobody knows whose. Each is a row."""
+    ids = {entry.id for entry in members}
+    advertised = {url for entry in members for url in entry.client_urls}
+    for url, status in said:
+        if status.value.member_id not in ids if isinstance(status, Known) else url not in advertised:
+            yield RosterEntry(url, (), (url,))
 
 
 async def certificate_ends(door: Door) -> dict[str, Known[datetime] | Unknown]:
@@ -92,6 +102,8 @@ def row(
 ) -> MemberRow:
     said = status.value if isinstance(status, Known) else None
     errors = [status.why] if isinstance(status, Unknown) else list(said.errors if said else ())
+    if said and entry is None:
+        errors.append("it answers, and the cluster does not list it as a member")
     if isinstance(ends, Unknown) and said:
         errors.append(f"its certificate could not be read: {ends.why}")
     return MemberRow(
