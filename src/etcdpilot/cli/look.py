@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,37 +21,47 @@ if TYPE_CHECKING:
     from etcdpilot.model.status import Status
 
 Seen = TypeVar("Seen")
+Command = Callable[..., Any]
+FILE = click.Path(exists=True, dir_okay=False)
 
-ENDPOINTS = (
-    click.option(
-        "--endpoints", help="Client URLs of a cluster that etcdpilot did not build, with commas between them."
-    ),
-    click.option(
-        "--cacert", type=click.Path(exists=True, dir_okay=False), help="Who signed its servers' certificates."
-    ),
-    click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="The client certificate to show."),
-    click.option("--key", type=click.Path(exists=True, dir_okay=False), help="The key of --cert."),
-)
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """A cluster that etcdpilot did not build: its client URLs, and the files to reach them with."""
+
+    endpoints: tuple[str, ...] = ()
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def pem(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        if (self.cert is None) != (self.key is None):
+            raise SpecError("--cert and --key belong together.", remedy="Give both, or neither.")
+        return read(self.cacert), read(self.cert), read(self.key)
+
+
+def with_endpoints(command: Command) -> Command:
+    """`--endpoints --cacert --cert --key`; the command gets `strangers`."""
+
+    @click.option("--endpoints", default="", help="Client URLs of a cluster that etcdpilot did not build, by commas.")
+    @click.option("--cacert", type=FILE, help="Who signed its servers' certificates.")
+    @click.option("--cert", type=FILE, help="The client certificate to show.")
+    @click.option("--key", type=FILE, help="The key of --cert.")
+    @functools.wraps(command)
+    def wrapped(endpoints: str, cacert: str | None, cert: str | None, key: str | None, **arguments: Any) -> Any:
+        places = tuple(each.strip() for each in endpoints.split(",") if each.strip())
+        return command(strangers=Strangers(places, cacert, cert, key), **arguments)
+
+    return wrapped
 
 
 @click.command()
 @with_file
 @with_output
-@ENDPOINTS[0]
-@ENDPOINTS[1]
-@ENDPOINTS[2]
-@ENDPOINTS[3]
-def status(
-    file: str | None,
-    state: str | None,
-    output: str,
-    endpoints: str | None,
-    cacert: str | None,
-    cert: str | None,
-    key: str | None,
-) -> None:
+@with_endpoints
+def status(file: str | None, state: str | None, output: str, strangers: Strangers) -> None:
     """How every member does; a dead one is a row that says why. Writes nothing."""
-    found = looked(look_at_status(file, state, endpoints, cacert, cert, key))
+    found = looked(look_at_status(file, state, strangers))
     click.echo(document.dump(document.status_document(found)) if output == "json" else human.status_text(found))
     sys.exit(0 if found.healthy else 1)
 
@@ -57,21 +69,10 @@ def status(
 @click.command()
 @with_file
 @with_output
-@ENDPOINTS[0]
-@ENDPOINTS[1]
-@ENDPOINTS[2]
-@ENDPOINTS[3]
-def health(
-    file: str | None,
-    state: str | None,
-    output: str,
-    endpoints: str | None,
-    cacert: str | None,
-    cert: str | None,
-    key: str | None,
-) -> None:
+@with_endpoints
+def health(file: str | None, state: str | None, output: str, strangers: Strangers) -> None:
     """Prove it: a linearizable read through each voter, a write and its delete, equal hashes of keys on all."""
-    found = looked(look_at_health(file, state, endpoints, cacert, cert, key))
+    found = looked(look_at_health(file, state, strangers))
     click.echo(document.dump(document.health_document(found)) if output == "json" else human.health_text(found))
     sys.exit(0 if found.healthy else 1)
 
@@ -87,38 +88,24 @@ def looked(looking: Coroutine[Any, Any, Seen]) -> Seen:
         sys.exit(1)
 
 
-async def look_at_status(
-    file: str | None, state: str | None, endpoints: str | None, cacert: str | None, cert: str | None, key: str | None
-) -> Status:
+async def look_at_status(file: str | None, state: str | None, strangers: Strangers) -> Status:
     from etcdpilot import pilot
 
-    if endpoints:
-        return await pilot.status_of_strangers(split(endpoints), *pem(cacert, cert, key))
+    if strangers.endpoints:
+        return await pilot.status_of_strangers(strangers.endpoints, *strangers.pem())
     chosen = choose(file, state)
     async with pilot.opened(chosen.wanted, chosen.state) as site:
         return await pilot.status(site)
 
 
-async def look_at_health(
-    file: str | None, state: str | None, endpoints: str | None, cacert: str | None, cert: str | None, key: str | None
-) -> Health:
+async def look_at_health(file: str | None, state: str | None, strangers: Strangers) -> Health:
     from etcdpilot import pilot
 
-    if endpoints:
-        return await pilot.health_of_strangers(split(endpoints), *pem(cacert, cert, key))
+    if strangers.endpoints:
+        return await pilot.health_of_strangers(strangers.endpoints, *strangers.pem())
     chosen = choose(file, state)
     async with pilot.opened(chosen.wanted, chosen.state) as site:
         return await pilot.health(site)
-
-
-def split(endpoints: str) -> tuple[str, ...]:
-    return tuple(each.strip() for each in endpoints.split(",") if each.strip())
-
-
-def pem(cacert: str | None, cert: str | None, key: str | None) -> tuple[bytes | None, bytes | None, bytes | None]:
-    if (cert is None) != (key is None):
-        raise SpecError("--cert and --key belong together.", remedy="Give both, or neither.")
-    return read(cacert), read(cert), read(key)
 
 
 def read(path: str | None) -> bytes | None:
