@@ -10,7 +10,7 @@ import click
 
 from etcdpilot.cli.change import Consent, carry_out, make_plan, require_no_refusals, waived
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
-from etcdpilot.cli.look import look_at_status
+from etcdpilot.cli.look import Strangers, look_at_status
 from etcdpilot.cli.views import document
 from etcdpilot.cli.views.text import columns
 from etcdpilot.model.cluster import HostKind
@@ -33,7 +33,7 @@ def member() -> None:
 @with_output
 def list_(file: str | None, state: str | None, output: str) -> None:
     """The members, their IDs and URLs, and who leads."""
-    status = asyncio.run(look_at_status(file, state, None, None, None, None))
+    status = asyncio.run(look_at_status(file, state, Strangers()))
     if output == "json":
         click.echo(json.dumps(document.status_document(status)["members"], indent=2))
         return
@@ -198,7 +198,7 @@ async def check(chosen: Chosen, consent: Consent) -> None:
 
 def id_to_retire(name: str, chosen: Chosen) -> str:
     """The ID of the voter; or, where an earlier run was cut off, of the one that was being replaced then."""
-    status = asyncio.run(look_at_status(str(chosen.file), str(chosen.state), None, None, None, None))
+    status = asyncio.run(look_at_status(str(chosen.file), str(chosen.state), Strangers()))
     begun = next((each.retire for each in chosen.wanted.members if each.name == name), "")
     if begun and not any(row.name == name and row.state in ("voting", "down") for row in status.members):
         return begun
