@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from etcdpilot.model.errors import SpecError
 from etcdpilot.model.etcd_option_table import GATE_RELEASES, OPTIONS, Kind, is_since
 from etcdpilot.model.etcd_options import (
     available,
@@ -33,6 +34,7 @@ from etcdpilot.model.releases import (
 )
 from etcdpilot.model.versions import Version
 from etcdpilot.rendering.options import is_bootstrap_only, variable
+from etcdpilot.spec.load import load
 from etcdpilot.spec.owned import OWNED_OPTIONS
 
 V34, V35, V36, V37 = (Version.parse(text) for text in ("3.4.23", "3.5.30", "3.6.14", "3.7.1"))
@@ -324,6 +326,28 @@ def test_translating_twice_changes_nothing_more(options):
 )
 def test_options_that_do_not_go_together_are_told(values, wrong):
     assert set(check_together(values)) == ({wrong} if wrong else set())
+
+
+def test_the_loader_tells_once_what_does_not_go_together_and_where_it_is_written():
+    text = """
+name: prod
+etcd: {version: 3.6.14, source: {directory: /opt/etcd}, options: {auto-compaction-mode: revision, RETENTION}}
+members:
+  - {name: a, host: 192.0.2.10}
+  - {name: b, host: 192.0.2.11}
+  - {name: c, host: 192.0.2.12}
+"""
+    with pytest.raises(SpecError) as caught:
+        load(text.replace("RETENTION", "auto-compaction-retention: 1h"))
+    (problem,) = caught.value.problems
+    assert problem.path == "etcd.options.auto-compaction-retention" and "how many revisions" in problem.what
+    with pytest.raises(SpecError) as caught:
+        load(
+            text.replace("RETENTION", "snapshot-count: 9").replace(
+                ".11}", ".11, options: {auto-compaction-retention: 1h}}"
+            )
+        )
+    assert caught.value.problems[0].path == "members[1].options.auto-compaction-retention"
 
 
 def test_the_table_the_loader_and_the_files_agree_on_who_owns_what():

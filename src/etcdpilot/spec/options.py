@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from etcdpilot.model.etcd_options import option, why_unavailable
-from etcdpilot.model.etcd_values import check_value
+from etcdpilot.model.etcd_values import check_together, check_value
 from etcdpilot.model.versions import Version
 from etcdpilot.spec import schema
 from etcdpilot.spec.filling import Document
@@ -29,6 +29,7 @@ def settle_options(file: schema.ClusterFile, document: Document, report: Report)
         own = judged(file.members[place].options or {}, path, version, report)
         member["options"] = [list(pair) for pair in (our_defaults(document, version) | shared | own).items()]
     check_timers(file, document, report)
+    check_combinations(file, document, report)
 
 
 def our_defaults(document: Document, version: Version | None) -> Options:
@@ -71,6 +72,18 @@ def check_timers(file: schema.ClusterFile, document: Document, report: Report) -
             report.wrong(
                 path, "heartbeat-interval and election-timeout must be the same on all members; use etcd.options"
             )
+
+
+def check_combinations(file: schema.ClusterFile, document: Document, report: Report) -> None:
+    """Options that are wrong only together; what stands under `etcd.options` is told once, not for every member."""
+    told = set[tuple[Path, str]]()
+    for place, member in enumerate(document["members"]):
+        for name, why in check_together(dict(member["options"])).items():
+            own = file.members[place].options or {}
+            path: Path = ("members", place, "options", name) if name in own else ("etcd", "options", name)
+            if (path, why) not in told:
+                told.add((path, why))
+                report.wrong(path, why)
 
 
 def timer_path(file: schema.ClusterFile, place: int) -> Path:
