@@ -23,7 +23,10 @@ def discovery() -> None:
 @click.option("--key", default="", help="Its key.")
 @click.option("--public", default="", help="The address that members reach it at, when it is another one.")
 @click.option("--forget-days", default=30.0, show_default=True, help="Drop tokens that nobody used for so long.")
-def serve(listen: str, data: str | None, cert: str, key: str, public: str, forget_days: float) -> None:
+@click.option("--poll-seconds", default=60.0, hidden=True)  # how long a member is kept waiting; tests shorten it
+def serve(
+    listen: str, data: str | None, cert: str, key: str, public: str, forget_days: float, poll_seconds: float
+) -> None:
     """Serve the v2 discovery protocol, as etcd up to 3.6 uses it; tokens survive a restart in the middle."""
     from etcdpilot.serving.discovery.service import Settings
     from etcdpilot.serving.discovery.service import serve as serve_it
@@ -31,8 +34,14 @@ def serve(listen: str, data: str | None, cert: str, key: str, public: str, forge
     if bool(cert) != bool(key):
         raise SpecError("--cert and --key belong together.", remedy="Give both, or neither.")
     host, port = address(listen)
+    if not public and host in ("0.0.0.0", "::"):
+        raise SpecError(
+            f"{host} is no address that members could be told.",
+            why="A token is a URL, and each member asks that very URL.",
+            remedy=f"Add the one they reach this machine at, such as --public http://discovery.example.com:{port}",
+        )
     place = Path(data or "discovery.sqlite3").absolute()
-    settings = Settings(host, port, place, cert, key, public, forget_days)
+    settings = Settings(host, port, place, cert, key, public, forget_days, poll_seconds)
     click.echo(f"discovery on {settings.base}    a token for three: curl {settings.base}/new?size=3    kept in {place}")
     asyncio.run(serve_it(settings))
 

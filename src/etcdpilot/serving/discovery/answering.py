@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -37,12 +37,12 @@ class Desk:
 
     def __init__(self, registry: Registry, base: str, poll_seconds: float = POLL_SECONDS) -> None:
         self.registry, self.base, self.poll_seconds = registry, base, poll_seconds
-        self._news: dict[str, asyncio.Condition] = defaultdict(asyncio.Condition)
+        self._waiting: dict[str, set[asyncio.Event]] = {}
         self.polls = 0
 
     async def answer(self, request: Request) -> Answer:
         if request.path == "/health":
-            return protocol.text(200, "OK")
+            return protocol.text(200, "OK" if self.registry.index else "")
         if request.path in ("/new", "/new/"):
             return self.new(request)
         found = PATH.fullmatch(request.path)
@@ -94,8 +94,8 @@ class Desk:
         if node is None:
             there = self.registry.node(token.token, member)
             return protocol.exists(there, self.registry.index) if there else protocol.text(503, "try again\n")
-        async with self._news[token.token]:
-            self._news[token.token].notify_all()
+        for event in self._waiting.get(token.token, ()):
+            event.set()
         return protocol.created(node, self.registry.index)
 
     async def wait(self, token: Token, key: str, query: Mapping[str, str]) -> Answer:
@@ -107,17 +107,29 @@ class Desk:
             return protocol.event(node, begun_at)
         if self.polls >= MOST_POLLS:
             return protocol.text(503, "too many are waiting; try again later\n")
-        self.polls += 1
-        news = self._news[token.token]
         try:
-            async with asyncio.timeout(self.poll_seconds), news:
-                while (node := self.change(token, key, since)) is None:
-                    await news.wait()
+            async with asyncio.timeout(self.poll_seconds):
+                with self.told(token.token) as news:
+                    while (node := self.change(token, key, since)) is None:
+                        news.clear()
+                        await news.wait()
             return protocol.event(node, begun_at)
         except TimeoutError:
             return protocol.nothing_yet(begun_at)
+
+    @contextmanager
+    def told(self, token: str) -> Iterator[asyncio.Event]:
+        """An event that every registration under this token sets. Nothing of it stays once nobody waits."""
+        event = asyncio.Event()
+        self._waiting.setdefault(token, set()).add(event)
+        self.polls += 1
+        try:
+            yield event
         finally:
             self.polls -= 1
+            self._waiting[token].discard(event)
+            if not self._waiting[token]:
+                del self._waiting[token]
 
     def change(self, token: Token, key: str, since: int) -> Node | None:
         nodes = self.registry.nodes(token.token)

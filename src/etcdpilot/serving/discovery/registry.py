@@ -50,12 +50,14 @@ class Node:
 
 
 class Registry:
-    """One writer. Every change is on the disk before it is answered."""
+    """One writer. Every change is on the disk before it is answered. sqlite3.Error where the file is none of ours, is
+    in use, or its disk is full."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=1)
         path.chmod(0o600)
+        self._database.execute("PRAGMA locking_mode=EXCLUSIVE")  # two services on one file would not wake each other
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(SCHEMA)
