@@ -15,6 +15,9 @@ down: $(STAMP)          ## stop it; its data stays
 test: $(STAMP)          ## everything this machine can run
 	@$(BIN)/python -m pytest -q
 
+faults: $(STAMP)          ## the long forms: a kill at thirty moments, every line of etcd (needs root on Linux)
+	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q tests/hosts
+
 check: $(STAMP)         ## style, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.certificates import materialise
+from etcdpilot.hosts.together import together
 from etcdpilot.model.files import FileToWrite
 from etcdpilot.model.steps import WriteFiles
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 async def write(step: WriteFiles, world: RealWorld) -> None:
     # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, which keeps its lines alive.
     ready = await asyncio.to_thread(materialise, step, world)
-    await asyncio.gather(*(write_on(member, files, world) for member, files in ready.items()))
+    await together(*(write_on(member, files, world) for member, files in ready.items()))
     world.memory = replace(world.memory, key_hashes=world.state.key_hashes())
 
 
 async def write_on(name: str, files: list[FileToWrite], world: RealWorld) -> None:
     member = world.wanted.machine(name)
     host = await world.fleet.host(name)
-    await host.write(files, user=member.service.user)
-    await host.make_data_directory(member.paths.data, user=member.service.user)
+    user = member.service.user
+    await together(host.write(files, user=user), host.make_data_directory(member.paths.data, user=user))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers, answers_again
+from etcdpilot.hosts.together import together
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import (
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 async def enable(step: EnableServices, world: RealWorld) -> None:
-    await asyncio.gather(*(enable_on(name, world) for name in step.members))
+    await together(*(enable_on(name, world) for name in step.members))
 
 
 async def enable_on(name: str, world: RealWorld) -> None:
@@ -32,7 +32,7 @@ async def enable_on(name: str, world: RealWorld) -> None:
 
 
 async def start(step: StartMembers, world: RealWorld) -> AsyncIterator[str]:
-    await asyncio.gather(*(start_on(name, world) for name in step.members))
+    await together(*(start_on(name, world) for name in step.members))
     async for on in answers(step.members, world):
         yield on
 
@@ -57,8 +57,8 @@ async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
 async def stop(step: StopMembers, world: RealWorld) -> None:
     """The leader last: one that is stopped together with its successor waits five seconds for it to take over."""
     leading = frozenset(leaders(await ask(world.door)))
-    await asyncio.gather(*(stop_on(name, world) for name in step.members if name not in leading))
-    await asyncio.gather(*(stop_on(name, world) for name in step.members if name in leading))
+    await together(*(stop_on(name, world) for name in step.members if name not in leading))
+    await together(*(stop_on(name, world) for name in step.members if name in leading))
 
 
 def leaders(seen: EtcdSeen) -> Iterator[str]:

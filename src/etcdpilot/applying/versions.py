@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from etcdpilot.hosts.port import Binaries
+from etcdpilot.hosts.together import together
 from etcdpilot.model.steps import InstallBinaries
 from etcdpilot.stores.binaries import provide
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def install(step: InstallBinaries, world: RealWorld) -> None:
-    await asyncio.gather(*(install_on(name, step.version, world) for name in step.members))
+    await together(*(install_on(name, step.version, world) for name in step.members))
 
 
 async def install_on(name: str, version: str, world: RealWorld) -> None:

@@ -111,7 +111,8 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
         if not consent.yes:
             agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
         await show(pilot.apply(site, agreed), events=events)
-        await note_down(site, events=events)
+        if agreed.start.quorum.voters:
+            await note_down(site, events=events)  # of a first start everything was foretold
     if not events and agreed.start.quorum.voters == 0:
         click.echo(human.built_text(chosen.wanted, chosen.state))
 

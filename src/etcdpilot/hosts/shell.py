@@ -127,13 +127,18 @@ class Printed:
 
 async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> Printed:
     """Feed it while both its outputs are read, until it ends."""
-    reading = asyncio.gather(process.stdout.read(), process.stderr.read())
+    # Where the connection is lost both say so, and what nobody hears would be printed as a traceback.
+    reading = asyncio.gather(process.stdout.read(), process.stderr.read(), return_exceptions=True)
     try:
         await feed(process, stdin)
         process.stdin.write_eof()
         out, err = await reading
     finally:
         reading.cancel()
+    if isinstance(out, BaseException):
+        raise out
+    if isinstance(err, BaseException):
+        raise err
     await process.wait_closed()
     signal = process.exit_signal
     return Printed(out, err, process.exit_status if not signal else None, f"signal {signal[0]}" if signal else "")

@@ -11,6 +11,7 @@ from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
 from etcdpilot.hosts.port import Answer, Binaries, Question
 from etcdpilot.hosts.shell import Shell
+from etcdpilot.hosts.together import together
 from etcdpilot.hosts.tunnel import Tunnel
 from etcdpilot.model.cluster import MemberSpec
 from etcdpilot.model.errors import HostFailed
@@ -90,7 +91,7 @@ class SshHost:
         programs = install.programs(binaries.directory)
         names = [path.name for path in programs]
         if await self.shell.run(doing, install.PREPARE, folder, manifest, *names) == install.SEND:
-            await asyncio.gather(*(self._send(path, f"{folder}.new/{path.name}") for path in programs))
+            await together(*(self._send(path, f"{folder}.new/{path.name}") for path in programs))
         await self.shell.run(doing, install.FINISH, folder, binaries.bin, manifest, binaries.version, *names)
 
     async def _send(self, program: Path, place: str) -> None:

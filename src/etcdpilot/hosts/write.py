@@ -40,12 +40,16 @@ make_folders() {
     done
 }
 sync_folders() {
-    count=$1
-    while [ "$count" -gt 0 ]; do
+    left=$1 rest=$(($# - 1 - $1))
+    shift
+    while [ "$left" -gt 0 ]; do
+        folder=$1
         shift
-        count=$((count - 1))
-        sync -- "$1"
+        set -- "$@" "$folder"
+        left=$((left - 1))
     done
+    shift "$rest"
+    sync -- "$@"
 }
 # A stream that was cut off between two files looks whole to tar: what an earlier one left must not be taken for its rest.
 drop_leftovers() {
@@ -55,13 +59,18 @@ drop_leftovers() {
         shift 3
     done
 }
+# One sync for all: each is a process, and on a host of two cores it is processes that cost.
 make_ready() {
     shift "$folders"
-    while [ "$#" -gt 0 ]; do
+    left=$#
+    while [ "$left" -gt 0 ]; do
         [ "$1" = root ] || chown -- "$1:" "$3"
-        sync -- "$3"
+        beside=$3
         shift 3
+        set -- "$@" "$beside"
+        left=$((left - 3))
     done
+    sync -- "$@"
 }
 take_place() {
     shift "$folders"
