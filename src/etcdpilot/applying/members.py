@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeGuard
 
+from etcdpilot.applying.gates import answers
 from etcdpilot.etcd.door import Door
 from etcdpilot.etcd.errors import NotYet, UnknownOutcome
 from etcdpilot.model.answers import MemberEntry, MemberStatus
@@ -49,12 +50,12 @@ async def promote(step: PromoteLearner, world: RealWorld) -> AsyncIterator[str]:
         if entry is None:
             raise ClusterFailed(f"{step.member} is not in the member list any more.", remedy="Run it again.")
         if not entry.is_learner:
-            return
+            break
         seen = await ask(world.door)
         if isinstance(seen.status(step.member), Known):
             try:
                 await world.door.client().cluster.promote(entry.id)
-                return
+                break
             except (NotYet, UnknownOutcome) as error:
                 why = error.why or error.what
         else:
@@ -67,6 +68,9 @@ async def promote(step: PromoteLearner, world: RealWorld) -> AsyncIterator[str]:
             )
         yield f"waiting until {step.member} has caught up{progress(step.member, seen)}: {why}"
         await world.clock.sleep(0.1)
+    # It votes at once, and answers a true read only when it has heard of that itself.
+    async for on in answers((step.member,), world):
+        yield on
 
 
 def progress(name: str, seen: EtcdSeen) -> str:
@@ -114,9 +118,9 @@ async def update(step: UpdateMember, world: RealWorld) -> AsyncIterator[str]:
 
 async def move_leader(step: MoveLeader, world: RealWorld) -> AsyncIterator[str]:
     """Asked of the leader's own endpoint, any other refuses; done when somebody else leads."""
-    successor = await entry_of(step.to, world)
+    giver, successor = await entry_of(step.leader, world), await entry_of(step.to, world)
     leading = [(name, said.value) for name, said in (await ask(world.door)).statuses if leads(said)]
-    if successor is None or not leading or leading[0][1].member_id == successor.id:
+    if giver is None or successor is None or not leading or leading[0][1].member_id != giver.id:
         return
     where, leader = leading[0]
     with suppress(UnknownOutcome):  # who leads is looked at below

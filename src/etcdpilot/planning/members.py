@@ -66,16 +66,18 @@ def membership_steps(ground: Ground) -> Iterator[Step]:
     for name in first:
         yield from leave(name, ground)
         peers.pop(name, None)
+    joined: list[str] = []
     growing = len(ground.seen.membership.voters) < len(ground.wanted.members)
     for member in in_joining_order(ground.wanted.members, ground.seen.membership):
         peers[member.name] = member.advertise_peer_urls
         yield from join(member, peers, ground)
+        joined.append(member.name)
         if last and not growing:
             gone = last.pop(0)
-            yield from leave(gone, ground)
+            yield from leave(gone, ground, joined)
             peers.pop(gone, None)
     for name in last:
-        yield from leave(name, ground)
+        yield from leave(name, ground, joined)
 
 
 def leaving(ground: Ground) -> tuple[list[str], list[str]]:
@@ -147,13 +149,14 @@ def needs_binary(wanted: ClusterSpec, host: HostSeen) -> bool:
     return wanted.kind is not HostKind.LOCAL and wanted.version is not None and host.binary != Known(wanted.version)
 
 
-def leave(name: str, ground: Ground) -> Iterator[Step]:
-    """Out of the member list; and where its machine can be reached, its service stopped and its data moved aside."""
+def leave(name: str, ground: Ground, joined: Sequence[str] = ()) -> Iterator[Step]:
+    """Out of the member list; and where its machine can be reached, its service stopped and its data moved aside.
+
+    `joined` vote by then.
+    """
     entry = ground.entries[name]
-    if leads(name, ground):
-        stays = [other for other in voting(ground.seen) if other in ground.wanted.names]
-        if stays:
-            yield MoveLeader(name, stays[0])
+    if leads(name, ground) and (to := successor(name, ground, joined)):
+        yield MoveLeader(name, to)
     why = "another takes its place" if name not in plain_names(ground) else "it is not in the cluster file"
     yield RemoveMember(name, as_hex(entry.id), because=why)
     yield from clear(name, ground)
@@ -174,13 +177,17 @@ def clear(name: str, ground: Ground) -> Iterator[Step]:
 def leftovers(ground: Ground) -> Iterator[Step]:
     """Machines of members that were removed by a run that was cut off before it had put them in order."""
     for member in ground.wanted.former:
-        if member.name not in ground.seen.membership.names and has_leftovers(member, ground.seen):
+        if member.name not in ground.seen.membership.names and has_leftovers(member, ground):
             yield from clear(member.name, ground)
 
 
-def has_leftovers(member: MemberSpec, seen: Seen) -> bool:
-    host = seen.reachable.get(member.name)
-    return host is not None and (host.process is not None or host.data.has_member or host.service.enabled)
+def has_leftovers(member: MemberSpec, ground: Ground) -> bool:
+    """A local member is never enabled at boot, and never disabled either."""
+    host = ground.seen.reachable.get(member.name)
+    if host is None:
+        return False
+    enabled = host.service.enabled and ground.wanted.kind is not HostKind.LOCAL
+    return host.process is not None or host.data.has_member or enabled
 
 
 def plain_names(ground: Ground) -> frozenset[str]:
@@ -192,6 +199,12 @@ def leads(name: str, ground: Ground) -> bool:
     return entry is not None and any(
         isinstance(status, Known) and status.value.leader == entry.id for _, status in ground.seen.etcd.statuses
     )
+
+
+def successor(name: str, ground: Ground, joined: Sequence[str] = ()) -> str | None:
+    """Who takes over from a leader: one that stays."""
+    stays = [each for each in (*voting(ground.seen), *joined) if each in ground.wanted.names and each != name]
+    return stays[0] if stays else None
 
 
 def voting(seen: Seen) -> list[str]:

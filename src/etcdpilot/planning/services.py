@@ -22,7 +22,7 @@ from etcdpilot.model.steps import (
     listed,
 )
 from etcdpilot.model.versions import Version
-from etcdpilot.planning.members import Ground, leads, needs_binary, voting
+from etcdpilot.planning.members import Ground, leads, needs_binary, successor
 from etcdpilot.rendering.options import InitialCluster, member_options
 from etcdpilot.rendering.running import options_that_differ, running_options
 
@@ -69,9 +69,8 @@ def rolling_steps(ground: Ground, changes: Files, reasons: dict[str, str]) -> It
             yield UpdateMember(name, as_hex(entry.id), member.advertise_peer_urls)
         if files := changes.get(name):
             yield WriteFiles(((name, files),), because=reasons[name])
-        successor = next((each for each in voting(ground.seen) if each != name), None)
-        if leads(name, ground) and successor is not None:
-            yield MoveLeader(name, successor)
+        if leads(name, ground) and (to := successor(name, ground)):
+            yield MoveLeader(name, to)
         if needs_binary(ground.wanted, host):
             yield InstallBinaries((name,), str(ground.wanted.version))
         yield RestartMember(name, because=reasons[name])
