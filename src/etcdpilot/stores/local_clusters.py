@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from etcdpilot.model.addresses import is_address
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.local_binaries import LocalBinary, named, newest
+from etcdpilot.stores.reservations import Reservations
 from etcdpilot.stores.state import StateFolder
 from etcdpilot.stores.writing import write_private
 
@@ -56,18 +58,26 @@ def find_ports(wish: Wish) -> tuple[int, ...]:
 
 
 def free_ports(address: str) -> Iterator[int]:
-    return (port for port in range(FIRST_PORT, HIGHEST_PORT) if is_free(address, port))
+    """Free ports, each kept for this process while it lives: two `up` at once must not draw the same one."""
+    book = Reservations()
+    return (port for port in range(FIRST_PORT, HIGHEST_PORT) if is_free(address, port) and book.reserve(port))
 
 
 def is_free(address: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    """Whether this address can be listened on, and nobody listens on the same port of the other loopback address."""
+    others = {"127.0.0.1", "::1"} - {address}
+    return can_bind(address, port) is None and all(can_bind(other, port) != errno.EADDRINUSE for other in others)
+
+
+def can_bind(address: str, port: int) -> int | None:
+    """None when it can, else the number of the error."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
-        except OSError:
-            return False
-    return True
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return None
 
 
 def require_loopback(address: str) -> None:

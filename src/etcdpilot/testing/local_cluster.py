@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import signal
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +138,14 @@ class LocalCluster:
 
         return self._run(ask)
 
+    def wait_until_healthy(self) -> Status:
+        """Until every member votes and answers under one leader; TimeoutError after half a minute."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not (found := self.status()).healthy:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not healthy: {found}")
+        return found
+
     def close(self) -> None:
         """Stop everything, and remove the directory if it was made for the purpose."""
         if self.file.exists():
@@ -203,7 +214,12 @@ class LocalCluster:
     @staticmethod
     def _run(make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """In a loop of its own, also when the caller is inside one (as an async test is)."""
-        from concurrent.futures import ThreadPoolExecutor
+        return asyncio.run_coroutine_threadsafe(make(), own_loop()).result()
 
-        with ThreadPoolExecutor(1) as one:
-            return one.submit(lambda: asyncio.run(make())).result()
+
+@functools.cache
+def own_loop() -> asyncio.AbstractEventLoop:
+    """One loop in a thread for all clusters and the whole session: gRPC complains of loops that come and go."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="etcdpilot-testing", daemon=True).start()
+    return loop

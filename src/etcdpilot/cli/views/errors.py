@@ -17,7 +17,7 @@ def show(error: EtcdpilotError) -> None:
     if wants_json():
         print(json.dumps({"error": document(error)}, indent=2))
         return
-    click.secho(f"✗ {clean(error.what)}", fg="red", err=True)
+    click.secho(f"✗ {clean(error.what)}", fg="red", err=True, color=False if os.environ.get("NO_COLOR") else None)
     if isinstance(error, SpecError):
         for problem in error.problems:
             click.echo(f"  {clean(str(problem))}", err=True)

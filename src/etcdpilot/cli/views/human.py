@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -80,7 +81,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.total = 0
-        self.terminal = sys.stdout.isatty()
+        self.terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self.last_wait = 0.0
 
     def show(self, event: Event) -> None:
