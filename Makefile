@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: up down test check format proto bench faults clean
+.PHONY: up down test lab check format proto bench faults clean
 
 up: $(STAMP)            ## a proved three-member TLS cluster on this machine
 	@$(BIN)/etcdpilot up
@@ -12,11 +12,28 @@ up: $(STAMP)            ## a proved three-member TLS cluster on this machine
 down: $(STAMP)          ## stop it; its data stays
 	@$(BIN)/etcdpilot down
 
-test: $(STAMP)          ## everything this machine can run
+test: $(STAMP) lab      ## everything this machine can run; its end says what was left out and why
 	@$(BIN)/python -m pytest -q
 
-faults: $(STAMP)          ## the long forms: a kill at thirty moments, every line of etcd (needs root on Linux)
-	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q tests/hosts
+# As root on Debian or Ubuntu: packages by apt-get, the image of the test hosts, and real etcd of every line.
+# ETCDPILOT_LAB=no leaves that out, ETCDPILOT_LAB=must fails where it cannot be had.
+lab: $(STAMP)
+	@case "$$ETCDPILOT_LAB" in \
+	no) echo "ETCDPILOT_LAB=no: no test hosts, and no other etcd than what is here" ;; \
+	*) echo "preparing real hosts and every line of etcd for the tests (ETCDPILOT_LAB=no leaves that out)"; \
+	   $(BIN)/python lab/binaries; \
+	   $(BIN)/python lab/prepare || { echo "tests on real hosts are left out"; test "$$ETCDPILOT_LAB" != must; } ;; \
+	esac
+
+faults: $(STAMP) lab    ## the long forms: a kill at thirty moments, every line of etcd (needs root on Linux)
+	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q
+
+bench: $(STAMP)         ## speeds beside what one would do otherwise; fails where a budget is missed
+	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m compileall -q src; missed=""; \
+	for each in $$(ls bench | sed -n 's/\.py$$//p' | grep -v __init__); do \
+	  echo "== $$each"; $(BIN)/python -m bench.$$each || missed="$$missed $$each"; \
+	done; \
+	test -z "$$missed" || { echo "over a budget, or not measured:$$missed"; exit 1; }
 
 check: $(STAMP)         ## style, types, and who may import whom
 	$(BIN)/ruff check .
