@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "upgrade": ("rolling", "upgrade", "Take every member to another version, with its gates."),
     "journal": ("about", "journal", "What was done, when, by whom."),
     "state": ("state", "state", "Export what only this controller has, encrypted, or import it on another one."),
+    "kv": ("kv", "kv", "Read, write, watch, export and compare keys; Kubernetes' values decoded."),
     "ctl": ("tools", "ctl", "Run the real etcdctl with endpoints and certificates set."),
     "env": ("tools", "env", "Print the exports that make a bare etcdctl work."),
     "schema": ("about", "schema", "Print the JSON schema of the cluster file, for editors."),
