@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.hosts.fleet import Fleet, fleet_of, open_ways
-from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, retired
+from etcdpilot.model.bootstrap import Settled, with_settled
+from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, Static, retired
 from etcdpilot.model.errors import Problem
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
 from etcdpilot.model.interfaces import unread, with_addresses
@@ -56,6 +57,7 @@ class Site:
     clock: Clock = field(default_factory=SystemClock)
     warnings: tuple[Problem, ...] = ()
     waived: frozenset[str] = frozenset()  # promises that were waived aloud: "thin"
+    written: ClusterSpec | None = None  # as its file says it, before what was found out for its first start
 
     @property
     def identity(self) -> Identity:
@@ -71,15 +73,39 @@ async def opened(wanted: ClusterSpec, state_root: Path, warnings: tuple[Problem,
     wanted = replace(wanted, former=former, before=before)
     fleet = fleet_of(wanted)
     try:
-        fleet.wanted = wanted = await with_addresses_read(wanted, state, fleet)
+        written = await with_addresses_read(wanted, state, fleet)
+        fleet.wanted = wanted = with_settled(written, settled_before(written, state))
         await open_ways(fleet)
-        site = Site(wanted, state, fleet, open_door(wanted, state, fleet.ways), warnings=warnings)
+        site = Site(wanted, state, fleet, open_door(wanted, state, fleet.ways), warnings=warnings, written=written)
         try:
             yield site
         finally:
             await site.door.close()
     finally:
         await fleet.close()
+
+
+def settled_before(wanted: ClusterSpec, state: StateFolder) -> Settled | None:
+    return None if isinstance(wanted.bootstrap, Static) else state.bootstrap()
+
+
+async def settle_bootstrap(site: Site) -> None:
+    """Before a first start through discovery or DNS: the token, or the names, found out and written down."""
+    written, identity = site.written or site.wanted, site.state.identity()
+    if isinstance(written.bootstrap, Static) or (identity is not None and identity.formed):
+        return
+    from etcdpilot.applying.bootstrap import settle_discovery
+    from etcdpilot.observing.names import look_at_names
+    from etcdpilot.planning.names import settled_names, warnings_of_names
+
+    if isinstance(written.bootstrap, Discovery):
+        settled, said = await settle_discovery(written, site.state.bootstrap(), site.state.write_bootstrap)
+    else:
+        seen = await look_at_names(with_settled(written, None), site.fleet)
+        settled, said = settled_names(written, seen), warnings_of_names(written, seen)
+        site.state.write_bootstrap(settled)
+    site.wanted = site.fleet.wanted = with_settled(written, settled)
+    site.warnings = (*site.warnings, *(Problem("bootstrap", 0, 0, "", each) for each in said))
 
 
 async def with_addresses_read(wanted: ClusterSpec, state: StateFolder, fleet: Fleet) -> ClusterSpec:
@@ -133,6 +159,7 @@ def document_of(member: MemberSpec) -> dict[str, Any]:
 
 async def plan(site: Site) -> Plan:
     """What would be done. The token of a new cluster is chosen and written down here: a plan is computed from it."""
+    await settle_bootstrap(site)
     memory = settle_identity(site)
     seen = await look(site, memory)
     return planned(site, seen, follow_members(site, seen, memory))
@@ -320,9 +347,12 @@ def planned(site: Site, seen: Seen, memory: Memory) -> Plan:
 
 def settle_identity(site: Site) -> Memory:
     """Write the token down before it is used, together with the IDs that follow from it."""
-    identity = site.state.identity()
-    if identity is None:
+    before = site.state.identity()
+    if before is None:
         identity = new_identity(site.wanted, site.wanted.token or f"{site.wanted.name}-{secrets.token_hex(16)}")
+    else:
+        identity = before if before.formed else followed(site.wanted, before)
+    if identity != before:
         site.state.write_identity(identity)
     return remember(site.state, identity)
 
@@ -348,10 +378,17 @@ def follow_members(site: Site, seen: Seen, memory: Memory) -> Memory:
     return memory
 
 
+def followed(wanted: ClusterSpec, identity: Identity) -> Identity:
+    """The identity after a first try through discovery or DNS that came to nothing: another token, other names."""
+    if isinstance(wanted.bootstrap, Static) and (not wanted.token or wanted.token == identity.token):
+        return identity
+    return new_identity(wanted, wanted.token or identity.token)
+
+
 def new_identity(wanted: ClusterSpec, token: str) -> Identity:
     """The IDs that etcd will give to a cluster that is started with this token."""
-    if isinstance(wanted.bootstrap, Discovery) and wanted.bootstrap.url:
-        token = wanted.bootstrap.url
+    if isinstance(wanted.bootstrap, Discovery):
+        token = wanted.bootstrap.url or wanted.bootstrap.token
     ids = {member.name: member_id(member.advertise_peer_urls, token) for member in wanted.members}
     named = tuple((name, as_hex(value)) for name, value in ids.items())
     return Identity(wanted.name, token, as_hex(cluster_id(ids.values())), named, formed=False)

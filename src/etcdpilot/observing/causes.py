@@ -6,6 +6,10 @@ import json
 import re
 from collections.abc import Iterable
 
+ALREADY_REGISTERED = (
+    "it is under its discovery token already, and its data is gone; it wants a new token, or a new place"
+)
+
 CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
@@ -19,6 +23,19 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"permission denied", "it may not read or write one of its files: {0}"),
         (r"expected IP in URL for binding \((.+?)\)", "{1} cannot be listened on: it is a name, not an address"),
         (r"member count is unequal", "its list of members is not the cluster's"),
+        (r"discovery: size key (?:is bad|not found)", "its discovery token has no proper size; make a new token"),
+        (r"100: Key not found", "the discovery service does not know its token; make a new one"),
+        (r"discovery: found duplicate id|has previously registered with discovery", ALREADY_REGISTERED),
+        (r"found duplicate name|member with duplicated name", "two members of one name are under its discovery token"),
+        (
+            r"discovery: cluster is full|cluster is full",
+            "the cluster of its discovery token is full; add it as a member",
+        ),
+        (r"bad discovery endpoint", "what its discovery URL leads to is no discovery service"),
+        (r"error connecting to (\S+?), retrying", "the discovery service {1} does not answer; it tries again"),
+        (r"cannot find local etcd member \\?\"(\S+?)\\?\" in SRV", "no SRV record leads to {1}: etcdpilot dns check"),
+        (r"error querying DNS SRV records for (\S+)", "there is no SRV record {1}: etcdpilot dns check"),
+        (r"scheme mismatch with expected peer", "an SRV record has the wrong scheme: etcdpilot dns check"),
         (r"(?:has already been bootstrapped)", "the cluster knows it already, and its data is gone"),
         (r"couldn't find local name \"(.+?)\"", "{1} is not in its initial cluster"),
         (r"--initial-cluster has (.+?) but missing from --initial-advertise-peer-urls", "its peer URLs disagree: {1}"),

@@ -82,7 +82,9 @@ def bootstrap_options(spec: ClusterSpec, initial: InitialCluster) -> Options:
         case Discovery(url, endpoints, token) if endpoints:
             return {"discovery-token": token, "discovery-endpoints": ",".join(endpoints)}
         case Discovery(url):
-            return {"discovery": url}
+            # The fallback of 3.4 and 3.5 is a proxy, which a surplus member then stays for ever.
+            old = spec.version is not None and spec.version.line < (3, 6)
+            return {"discovery": url} | ({"discovery-fallback": "exit"} if old else {})
         case Dns(domain, name):
             if cannot_ask_dns(spec):
                 return listed

@@ -64,15 +64,17 @@ def check_bootstrap(file: schema.ClusterFile, document: Document, report: Report
     if found := bootstrap.discovery:
         path: Path = ("bootstrap", "discovery")
         if bool(found.url) == bool(found.endpoints):
-            report.wrong(path, "needs either url (any etcd) or endpoints with a token (etcd 3.6 and later)")
+            report.wrong(path, "needs either url (etcd before 3.7) or endpoints of an etcd")
         if found.url and found.token:
             report.wrong((*path, "token"), "belongs to endpoints; a url ends with its own token")
-        if found.endpoints and document["version"] and before_3_6(document["version"]):
-            report.wrong((*path, "endpoints"), f"etcd {document['version']} knows discovery by url alone")
+        if found.url and document["version"] and not before_3_7(document["version"]):
+            report.wrong((*path, "url"), f"etcd {document['version']} knows discovery by endpoints alone")
+        if any(url.startswith("https:") for url in found.endpoints or ()):
+            report.wrong((*path, "endpoints"), "must be http so far; over https use url, or dns")
 
 
-def before_3_6(version: str) -> bool:
-    return tuple(int(part) for part in version.split(".")) < (3, 6, 0)
+def before_3_7(version: str) -> bool:
+    return tuple(int(part) for part in version.split(".")) < (3, 7, 0)
 
 
 def check_tls(file: schema.ClusterFile, document: Document, report: Report) -> None:

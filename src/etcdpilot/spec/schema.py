@@ -189,11 +189,11 @@ class Etcd(Section):
 
 
 class Discovery(Section):
-    """A discovery service: `url` (v2), or `endpoints` of an ordinary etcd and a `token` (v3, from etcd 3.6 on)."""
+    """A discovery service (`url`, etcd before 3.7), or an ordinary etcd (`endpoints`). Without a token one is made."""
 
-    url: WebAddress | None = None
-    endpoints: list[Url] | None = Field(None, min_length=1)
-    token: Word | None = None
+    url: WebAddress | None = Field(None, description="A token's URL; or a service's address, which is asked for one.")
+    endpoints: list[Url] | None = Field(None, min_length=1, description="Of an etcd that serves the v3 protocol.")
+    token: Word | None = Field(None, description="Made by `etcdpilot discovery new --endpoints`; belongs to endpoints.")
 
 
 class Dns(Section):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from etcdpilot.model.bootstrap import Settled
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.writing import make_directory, write_private
 
@@ -19,6 +20,7 @@ IDENTITY = "identity.json"
 ISSUED = "issued.json"
 MACHINES = "machines.json"
 ADDRESSES = "addresses.json"
+BOOTSTRAP = "bootstrap.json"
 ISSUED_KEPT = 1000
 
 
@@ -169,6 +171,19 @@ class StateFolder:
     def write_addresses(self, addresses: Mapping[str, tuple[str, str]]) -> None:
         self.make()
         write_private(self.root / ADDRESSES, json.dumps(dict(addresses)).encode())
+
+    def bootstrap(self) -> Settled | None:
+        """What was found out for the first start; None where nothing was, or the file is none."""
+        try:
+            found = json.loads((self.root / BOOTSTRAP).read_text())
+            peers = tuple((str(name), str(own), str(known)) for name, own, known in found["peers"])
+            return Settled(found["of"], found["url"], found["token"], peers, bool(found["listed"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_bootstrap(self, settled: Settled) -> None:
+        self.make()
+        write_private(self.root / BOOTSTRAP, json.dumps(asdict(settled), indent=1).encode())
 
     def operator(self) -> KeptPair | None:
         return self._pair(self.root / "client")

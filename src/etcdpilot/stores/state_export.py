@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdpilot.model.errors import Refused, SpecError
-from etcdpilot.stores.state import ADDRESSES, IDENTITY, ISSUED, StateFolder
+from etcdpilot.stores.state import ADDRESSES, BOOTSTRAP, IDENTITY, ISSUED, StateFolder
 from etcdpilot.stores.writing import make_directory, write_private
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ROUNDS, BLOCKS = 1 << 17, 8
 LARGEST = 64 * 1024 * 1024
 # A closed set of names: an import writes nothing else, and nowhere else.
 KEPT = re.compile(
-    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|ca\.crt|client\.(crt|key)|journal\.jsonl|authorities/[\w.-]+\.(crt|key)"
+    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|{BOOTSTRAP}|ca\.crt|client\.(crt|key)|journal\.jsonl|authorities/[\w.-]+\.(crt|key)"
 )
 
 

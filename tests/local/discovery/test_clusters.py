@@ -1,0 +1,281 @@
+"""Real clusters that find each other through a service of ours, an etcd's v2 keys, Debian's service, and the v3 protocol."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etcdpilot.model.identity import as_hex, member_id
+from tests.etcd_versions import Etcd, all_versions, every_line
+from tests.local.commands import Folder
+from tests.local.discovery.clusters import apply, require_formed, require_it_starts_alone, until, write_cluster
+from tests.local.discovery.service import Service
+from tests.local.raw_etcd import found_binaries, free_ports
+
+pytestmark = pytest.mark.local
+LONG = bool(os.environ.get("ETCDPILOT_LONG"))
+V2 = [each for each in every_line() if each.line < (3, 7)]
+OLD = [each for each in every_line() if each.line < (3, 6)]
+CACHE = Path(os.environ.get("ETCDPILOT_LAB_CACHE") or Path.home() / ".cache" / "etcdpilot-lab")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    here = Folder.at(tmp_path)
+    yield here
+    here.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    found = Service(tmp_path, free_ports(1)[0]).start()
+    yield found
+    found.end()
+
+
+class Keeper:
+    """One etcd by itself, whose keys are what members meet through."""
+
+    def __init__(self, etcd: Etcd, folder: Path, *words: str) -> None:
+        self.etcd, self.port, peer = etcd, *free_ports(2)
+        urls = ("client-urls", f"http://127.0.0.1:{self.port}"), ("peer-urls", f"http://127.0.0.1:{peer}")
+        flags = [f"--listen-{name}={url}" for name, url in urls]
+        flags += [f"--advertise-client-urls={self.url}", f"--initial-advertise-peer-urls={urls[1][1]}"]
+        flags += [f"--initial-cluster=keeper={urls[1][1]}", "--name=keeper", f"--data-dir={folder / 'keeper'}"]
+        with (folder / "keeper.log").open("ab") as log:
+            self.process = subprocess.Popen([etcd.directory / "etcd", *flags, *words], stdout=log, stderr=log)
+        until(lambda: self.ctl("endpoint", "health", check=False).returncode == 0, "the keeper is healthy")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        argv = [self.etcd.directory / "etcdctl", f"--endpoints={self.url}", *words]
+        env = {"PATH": os.environ["PATH"], "ETCDCTL_API": "3"}
+        return subprocess.run(argv, capture_output=True, text=True, check=check, env=env)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def identity(folder: Folder) -> dict:
+    return json.loads((folder.path / ".etcdpilot" / "dev" / "identity.json").read_text())
+
+
+def require_ids_foretold(folder: Folder, token: str) -> None:
+    status = folder.run("-o", "json", "status").document
+    assert identity(folder)["token"] == token
+    assert [row["id"] for row in status["members"]] == [
+        as_hex(member_id(row["peer_urls"], token)) for row in status["members"]
+    ]
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_cluster_forms_through_our_service_which_is_asked_for_a_token(folder: Folder, service: Service, etcd: Etcd):
+    write_cluster(folder, etcd, f"{{discovery: {{url: {service.url}}}}}")
+    apply(folder)
+    require_formed(folder)
+    token = identity(folder)["token"]
+    assert re.fullmatch(re.escape(service.url) + "/[a-f0-9]{32}", token)
+    require_ids_foretold(folder, token)
+    service.end()  # a third party is needed only while the cluster forms (S2-08)
+    require_it_starts_alone(folder)
+
+
+def test_a_service_that_is_killed_in_the_middle_holds_nobody_up(folder: Folder, service: Service):
+    write_cluster(folder, V2[0], f"{{discovery: {{url: {service.url}}}}}")
+    folder.run("plan")  # the token is made and written down
+    token = json.loads((folder.path / ".etcdpilot/dev/bootstrap.json").read_text())["url"]
+    service.end()
+    applying = folder.begin("apply", "--yes")
+    until(lambda: len(folder.members()) == 3, "all members wait for the service")
+    service.start()
+    out, err = applying.communicate(timeout=100)
+    assert applying.returncode == 0, out + err
+    require_formed(folder)
+    require_ids_foretold(folder, token)
+
+
+@pytest.mark.parametrize("etcd", OLD if LONG else OLD[-1:], ids=str)
+def test_a_cluster_forms_through_an_etcd_with_the_v2_api(folder: Folder, etcd: Etcd):
+    keeper = Keeper(etcd, folder.path, "--enable-v2")
+    try:
+        token = folder.run("discovery", "new", "--v2", keeper.url, "--size", "3").out.strip()
+        assert token.startswith(f"{keeper.url}/v2/keys/discovery/")  # S2-09
+        write_cluster(folder, etcd, f"{{discovery: {{url: '{token}'}}}}")
+        apply(folder)
+        require_formed(folder)
+        require_ids_foretold(folder, token)
+    finally:
+        keeper.end()
+    require_it_starts_alone(folder)
+
+
+@pytest.mark.parametrize("etcd", V2 if LONG else V2[:1], ids=str)
+def test_a_cluster_forms_through_debians_discovery_service(folder: Folder, etcd: Etcd):
+    program = next((CACHE / "tools" / "etcd-discovery").rglob("discovery.etcd.io"), None)
+    if program is None:
+        pytest.skip("needs Debian's etcd-discovery, unpacked by lab/prepare")
+    keeper = Keeper(OLD[0], folder.path, "--enable-v2")
+    port = free_ports(1)[0]
+    public = f"http://127.0.0.1:{port}"
+    environment = {"PATH": os.environ["PATH"], "DISC_ADDR": f":{port}", "DISC_ETCD": keeper.url, "DISC_HOST": public}
+    with (folder.path / "debian.log").open("ab") as log:
+        debian = subprocess.Popen(
+            [program, f"--addr=127.0.0.1:{port}", f"--etcd={keeper.url}", f"--host={public}"],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=folder.path,
+        )
+    try:
+        until(lambda: reachable(port) or debian.poll() is not None, "Debian's service listens")
+        assert debian.poll() is None, (folder.path / "debian.log").read_text()
+        write_cluster(folder, etcd, f"{{discovery: {{url: {public}}}}}")
+        apply(folder)
+        require_formed(folder)
+        assert re.fullmatch(re.escape(public) + "/[a-f0-9]{32}", identity(folder)["token"])  # S2-10
+    finally:
+        debian.kill()
+        debian.wait()
+        keeper.end()
+    require_it_starts_alone(folder)
+
+
+def reachable(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("etcd", every_line(), ids=str)
+def test_a_cluster_forms_through_the_v3_protocol_by_itself_or_with_our_help(folder: Folder, etcd: Etcd):
+    keeper = Keeper(every_line()[-1], folder.path)
+    try:
+        write_cluster(folder, etcd, f"{{discovery: {{endpoints: ['{keeper.url}']}}}}")
+        said = apply(folder).out
+        assert ("does not speak this discovery" in said) == (etcd.line < (3, 6))
+        require_formed(folder)
+        token = identity(folder)["token"]
+        require_ids_foretold(folder, token)
+        keys = keeper.ctl("get", f"/_etcd/registry/{token}/", "--prefix", "--keys-only").stdout.split()
+        assert len(keys) == 4  # the size and three members, whoever wrote them
+    finally:
+        keeper.end()
+    require_it_starts_alone(folder)
+
+
+# What goes wrong, in our words and before a host is touched
+
+
+@pytest.mark.parametrize(
+    ("size", "members", "words"),
+    [(3, 4, "for 3 members, the file has 4"), (5, 3, "for 5 members, the file has 3")],
+)
+def test_a_member_too_many_is_refused_before_it_can_become_a_proxy(
+    folder: Folder, service: Service, size: int, members: int, words: str
+):
+    token = folder.run("discovery", "new", "--url", service.url, "--size", str(size)).out.strip()
+    write_cluster(folder, V2[0], f"{{discovery: {{url: {token}}}}}", members=members)
+    said = apply(folder, code=3).err
+    assert words in said and not folder.members()
+    if members > size:
+        assert "etcdpilot member add" in said
+
+
+def test_a_token_that_another_cluster_used_is_refused(folder: Folder, service: Service, tmp_path: Path):
+    token = folder.run("discovery", "new", "--url", service.url, "--size", "3").out.strip()
+    write_cluster(folder, V2[0], f"{{discovery: {{url: {token}}}}}")
+    apply(folder)
+    (tmp_path / "other").mkdir()
+    other = Folder.at(tmp_path / "other")
+    write_cluster(other, V2[0], f"{{discovery: {{url: {token}}}}}", name="other")
+    said = apply(other, code=3).err
+    assert (
+        "is used up" in said and "etcd-0, etcd-1, etcd-2" in said.replace("etcd-2, etcd-1", "etcd-1, etcd-2")
+    ) or said
+    assert "is used up" in said
+    assert len(folder.members()) == 3 and not other.members()
+
+
+def test_a_surplus_member_ends_and_becomes_no_proxy_even_behind_our_back(folder: Folder, service: Service):
+    """The token fills between our question and its start; etcd 3.4 and 3.5 would make a proxy of it by themselves."""
+    token = folder.run("discovery", "new", "--url", service.url, "--size", "1").out.strip()
+    write_cluster(folder, OLD[0], f"{{discovery: {{url: {token}}}}}", members=1)
+    folder.run("plan")
+    text = (folder.path / "cluster.yaml").read_text()
+    assert "proxy" not in text
+    said = folder.run("-o", "json", "plan").out
+    assert token not in said or "exit" in said
+    apply(folder)
+    [pid] = folder.members().values()
+    words = Path(f"/proc/{pid}/cmdline").read_text()
+    assert "--discovery-fallback=exit" in words
+
+
+def test_what_is_no_discovery_service_is_told_in_words(folder: Folder, service: Service):
+    for url, words in (
+        (f"{service.url}/{'0' * 32}", "the service does not know it"),
+        (f"{service.url}/no/such/place", "There is no discovery service"),
+    ):
+        write_cluster(folder, V2[0], f"{{discovery: {{url: '{url}'}}}}")
+        assert words in apply(folder, code=3).err
+        assert not folder.members()
+
+
+def test_etcd_3_7_has_no_v2_discovery_and_the_file_is_told(folder: Folder, service: Service):
+    newest = next((each for each in every_line() if each.line >= (3, 7)), None)
+    if newest is None:
+        pytest.skip("needs etcd 3.7 (lab/binaries)")
+    write_cluster(folder, newest, f"{{discovery: {{url: {service.url}}}}}")
+    assert "knows discovery by endpoints alone" in apply(folder, code=2).err
+
+
+def test_after_forming_a_member_is_added_without_the_token(folder: Folder, service: Service):
+    write_cluster(folder, V2[-1], f"{{discovery: {{url: {service.url}}}}}")
+    apply(folder)
+    service.end()
+    folder.run("member", "add", "etcd-3", "--yes")
+    assert len(folder.members()) == 4
+    folder.run("health")
+
+
+def test_a_member_without_its_data_is_told_that_its_place_is_taken(service: Service, tmp_path: Path):
+    """Real etcd's own last words, and ours for them."""
+    from etcdpilot.observing.causes import cause_in
+
+    etcd = next(each for each in found_binaries() if each.line == V2[-1].line)
+    ports = free_ports(2)
+    token = Folder.at(tmp_path).run("discovery", "new", "--url", service.url, "--size", "2").out.strip()
+
+    def run(name: str, peer: int, data: str) -> str:
+        flags = [f"--name={name}", f"--data-dir={tmp_path / data}", f"--discovery={token}", "--discovery-fallback=exit"]
+        flags += [
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+        ]
+        flags += [
+            f"--listen-client-urls=http://127.0.0.1:{ports[1]}",
+            f"--advertise-client-urls=http://127.0.0.1:{ports[1]}",
+        ]
+        try:
+            done = subprocess.run([etcd.etcd, *flags], capture_output=True, text=True, timeout=3, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
+        return done.stdout + done.stderr
+
+    assert run("a", ports[0], "one") == ""  # it waits for the other
+    shutil.rmtree(tmp_path / "one")
+    again = run("a", ports[0], "one")
+    assert "under its discovery token already" in cause_in(again.splitlines()), again
+    assert all_versions()
