@@ -11,6 +11,10 @@ import pytest
 HOSTS = Path(__file__).parent / "hosts"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite", action="store_true", help="Write the transcripts of tests/scenarios anew.")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("ETCDPILOT_LAB") != "no":
         return
