@@ -154,11 +154,13 @@ def leave(name: str, ground: Ground, joined: Sequence[str] = ()) -> Iterator[Ste
 
     `joined` vote by then.
     """
-    entry = ground.entries[name]
+    entry = ground.entries.get(name)
+    # When nobody answers, the list is as it was remembered; the proof refuses what cannot be committed.
+    member_id = as_hex(entry.id) if entry else dict(ground.memory.member_ids).get(name, "")
     if leads(name, ground) and (to := successor(name, ground, joined)):
         yield MoveLeader(name, to)
     why = "another takes its place" if name not in plain_names(ground) else "it is not in the cluster file"
-    yield RemoveMember(name, as_hex(entry.id), because=why)
+    yield RemoveMember(name, member_id, because=why)
     yield from clear(name, ground)
 
 
