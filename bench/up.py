@@ -88,7 +88,7 @@ def raw_start(here: Folder, settings: dict[str, str]) -> None:
         with (home / "raw.log").open("wb") as log:
             subprocess.Popen(["sh", "-c", start], stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + 60
-    while quiet([settings["ETCDCTL"], "endpoint", "health"], here, settings) != 0:
+    while quiet([settings["ETCDCTL"], "--command-timeout=300ms", "endpoint", "health"], here, settings) != 0:
         if time.monotonic() > deadline:
             raise TimeoutError("the raw processes did not get healthy")
 
