@@ -36,6 +36,7 @@ from etcdpilot.stores.state import Identity, StateFolder
 
 if TYPE_CHECKING:
     from etcdpilot.model.events import Event
+    from etcdpilot.model.findings import Finding
     from etcdpilot.model.health import Health
     from etcdpilot.model.observation import Seen
     from etcdpilot.model.plans import Plan
@@ -106,6 +107,15 @@ async def settle_bootstrap(site: Site) -> None:
         site.state.write_bootstrap(settled)
     site.wanted = site.fleet.wanted = with_settled(written, settled)
     site.warnings = (*site.warnings, *(Problem("bootstrap", 0, 0, "", each) for each in said))
+
+
+async def certificate_name_findings(site: Site) -> tuple[Finding, ...]:
+    """What certificates that are installed already lack for a bootstrap through DNS; nothing on bare hosts."""
+    from etcdpilot.planning.names import certificate_findings
+
+    if not site.wanted.encrypted:
+        return ()
+    return certificate_findings(site.wanted, await look(site, remember_identity(site.identity)))
 
 
 async def with_addresses_read(wanted: ClusterSpec, state: StateFolder, fleet: Fleet) -> ClusterSpec:

@@ -404,10 +404,12 @@ class TestWhatDoesNotGoTogether:
         both = "bootstrap: {dns: {domain: example.com}, discovery: {url: 'https://d.example/x'}}\n"
         assert "keep one" in problems(SMALL + both)[0]
 
-    def test_discovery_by_endpoints_needs_etcd_3_6(self) -> None:
+    def test_discovery_by_endpoints_is_for_every_etcd_and_by_url_for_those_before_3_7(self) -> None:
         discovery = "bootstrap: {discovery: {endpoints: ['https://192.0.2.99:2379'], token: abc}}\n"
-        assert "knows discovery by url alone" in problems(SMALL + discovery)[0]
-        assert load(SMALL.replace("3.5.30", "3.6.14") + discovery).spec.bootstrap.__class__ is Discovery
+        assert load(SMALL + discovery).spec.bootstrap.__class__ is Discovery
+        by_url = "bootstrap: {discovery: {url: 'https://d.example/x'}}\n"
+        assert load(SMALL + by_url).spec.bootstrap.__class__ is Discovery
+        assert "knows discovery by endpoints alone" in problems(SMALL.replace("3.5.30", "3.7.1") + by_url)[0]
 
     def test_two_authorities_cannot_sign_one_certificate(self) -> None:
         files = "tls: {files: {server-cert: a.pem, server-key: a.key, peer-cert: a.pem, peer-key: a.key}}\n"

@@ -70,7 +70,10 @@ def test_a_member_with_two_peer_urls_stands_twice_in_the_initial_cluster():
 @pytest.mark.parametrize(
     ("bootstrap", "expected"),
     [
-        (Discovery("https://disc.example/v2/keys/abc", (), ""), {"discovery": "https://disc.example/v2/keys/abc"}),
+        (
+            Discovery("https://disc.example/v2/keys/abc", (), ""),
+            {"discovery": "https://disc.example/v2/keys/abc", "discovery-fallback": "exit"},
+        ),
         (
             Discovery("", ("h1:2379", "h2:2379"), "tok"),
             {"discovery-token": "tok", "discovery-endpoints": "h1:2379,h2:2379"},

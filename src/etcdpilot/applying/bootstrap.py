@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from etcdpilot.applying import discovery
+from etcdpilot.etcd.channels import Tls
 from etcdpilot.etcd.client import Client
 from etcdpilot.model.bootstrap import Settled, of_file, runs_discovery_itself
 from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec
@@ -62,7 +63,8 @@ async def settle_v3(
         itself = runs_discovery_itself(wanted)
         noted = replace(noted, token=said.token or secrets.token_hex(16), listed=not itself)
         keep(noted)
-    async with Client(said.endpoints) as client:
+    secure = any(endpoint.startswith("https:") for endpoint in said.endpoints)
+    async with Client(said.endpoints, Tls(None, None, None) if secure else None) as client:
         if not said.token:
             await discovery.write_size(client, noted.token, len(wanted.members))
         there = await discovery.registered(client, noted.token)

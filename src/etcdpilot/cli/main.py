@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "pki": ("pki", "pki", "Certificates from cfssl's JSON files, and a judge of certificates."),
     "confd": ("confd", "confd", "Keep files equal to templates over keys; takes confd's resources and flags."),
     "discovery": ("discovery", "discovery", "A discovery service of your own, and tokens."),
+    "dns": ("dns", "dns", "Records for a bootstrap through DNS, and whether they are right."),
     "member": ("member", "member", "Add, remove, replace, move and list members."),
     "restart": ("rolling", "restart", "Restart every member, one at a time, the leader last."),
     "upgrade": ("rolling", "upgrade", "Take every member to another version, with its gates."),

@@ -9,8 +9,11 @@ from etcdpilot.model.addresses import MemberUrl, is_address
 from etcdpilot.model.bootstrap import Settled, of_file
 from etcdpilot.model.cluster import ClusterSpec, MemberSpec
 from etcdpilot.model.errors import Refused
+from etcdpilot.model.files import LeafCertificate
 from etcdpilot.model.findings import Finding, Severity
 from etcdpilot.model.names import NamesSeen, Target
+from etcdpilot.model.observation import Seen
+from etcdpilot.rendering.certificate_files import leaf_files
 from etcdpilot.rendering.options import cannot_ask_dns
 
 RECORDS = "See which it needs:\n    etcdpilot dns records"
@@ -127,6 +130,22 @@ def pinned_effects(wanted: ClusterSpec, seen: NamesSeen) -> Iterator[Finding]:
             yield error(name, f"/etc/hosts says {wrong[0]}", "etcd would take that for the address of a peer.")
         if others and wanted.encrypted:
             yield warning(name, f"/etc/hosts says {others[0]}", "It wins over DNS, in reverse as well.")
+
+
+def certificate_findings(wanted: ClusterSpec, seen: Seen) -> tuple[Finding, ...]:
+    """Names that DNS bootstrap and `etcdctl --discovery-srv` check: the domain itself, and each member's own target."""
+    found = []
+    for member in wanted.members:
+        host = seen.reachable.get(member.name)
+        for file in leaf_files(wanted, member) if host else ():
+            there = host.certificate(file.path) if host else None
+            if there is None or not isinstance(file.content, LeafCertificate):
+                continue
+            lacking = [name for name in file.content.spec.dns_names if name not in there.dns_names]
+            if lacking:
+                what = f"{file.path} does not name {', '.join(lacking)}"
+                found.append(warning(member.name, what, "`etcdpilot apply` issues it anew."))
+    return tuple(found)
 
 
 def loopback(line: str) -> bool:

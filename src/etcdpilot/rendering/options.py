@@ -80,7 +80,10 @@ def bootstrap_options(spec: ClusterSpec, initial: InitialCluster) -> Options:
         case Static():
             return listed
         case Discovery(url, endpoints, token) if endpoints:
-            return {"discovery-token": token, "discovery-endpoints": ",".join(endpoints)}
+            found = {"discovery-token": token, "discovery-endpoints": ",".join(endpoints)}
+            # etcd takes https in an endpoint for no reason to encrypt: its default for this is true.
+            secure = any(endpoint.startswith("https:") for endpoint in endpoints)
+            return found | ({"discovery-insecure-transport": "false"} if secure else {})
         case Discovery(url):
             # The fallback of 3.4 and 3.5 is a proxy, which a surplus member then stays for ever.
             old = spec.version is not None and spec.version.line < (3, 6)

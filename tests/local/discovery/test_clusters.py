@@ -122,21 +122,24 @@ def test_a_cluster_forms_through_an_etcd_with_the_v2_api(folder: Folder, etcd: E
 
 @pytest.mark.parametrize("etcd", V2 if LONG else V2[:1], ids=str)
 def test_a_cluster_forms_through_debians_discovery_service(folder: Folder, etcd: Etcd):
-    program = next((CACHE / "tools" / "etcd-discovery").rglob("discovery.etcd.io"), None)
-    if program is None:
-        pytest.skip("needs Debian's etcd-discovery, unpacked by lab/prepare")
+    program = CACHE / "tools" / "etcd-discovery" / "usr" / "bin" / "discovery.etcd.io"
+    if not program.exists() or os.geteuid() != 0:
+        pytest.skip(
+            "needs Debian's etcd-discovery, unpacked below the lab's cache, and root to give it its file in /etc"
+        )
     keeper = Keeper(OLD[0], folder.path, "--enable-v2")
     port = free_ports(1)[0]
     public = f"http://127.0.0.1:{port}"
-    environment = {"PATH": os.environ["PATH"], "DISC_ADDR": f":{port}", "DISC_ETCD": keeper.url, "DISC_HOST": public}
+    configuration = folder.path / "etcd" / "etcd-discovery"
+    configuration.mkdir(parents=True)
+    (configuration / "etcd-discovery.conf").write_text(
+        f"[server]\nprefix_url = {public}\nweb_service_address = 127.0.0.1:{port}\n\n"
+        f"[etcd]\nendpoint_location = {keeper.url}\n"
+    )
+    # It reads its file in /etc alone: it gets an /etc of its own, which ends with it.
+    alone = f"mount --bind {configuration.parent} /etc && exec {program}"
     with (folder.path / "debian.log").open("ab") as log:
-        debian = subprocess.Popen(
-            [program, f"--addr=127.0.0.1:{port}", f"--etcd={keeper.url}", f"--host={public}"],
-            stdout=log,
-            stderr=log,
-            env=environment,
-            cwd=folder.path,
-        )
+        debian = subprocess.Popen(["unshare", "--mount", "sh", "-c", alone], stdout=log, stderr=log)
     try:
         until(lambda: reachable(port) or debian.poll() is not None, "Debian's service listens")
         assert debian.poll() is None, (folder.path / "debian.log").read_text()
