@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,7 @@ def init(site: Site, line: str, bootstrap: str, scheme: str = "https", hosts: tu
     text = site.file.read_text()
     lines = [each for each in text.splitlines() if not each.startswith("bootstrap:")]
     if scheme == "http":
-        lines = without(lines, "tls:") + ["tls: {mode: off}"]
+        lines = [*without(lines, "tls:"), "tls: {mode: off}"]
     site.write("\n".join([*lines, f"bootstrap: {bootstrap}", ""]))
 
 
@@ -124,7 +125,7 @@ def test_wrong_records_are_told_before_any_host_is_touched(site: Site) -> None:
     init(site, "3.5", f"{{dns: {{domain: {DOMAIN}}}}}")
     said = site.apply(code=3)
     assert "etcd-2: no SRV record below example.test leads to" in said, said
-    assert not site.lab.hosts[0].run("test -e /etc/etcd/etcd.env", check=False).returncode == 0
+    assert site.lab.hosts[0].run("test -e /etc/etcd/etcd.env", check=False).returncode != 0
     checked = site.run("dns", "check", code=1).stdout
     assert "etcd-2" in checked and "error" in checked
     assert f"_etcd-server-ssl._tcp.{DOMAIN}" in site.run("dns", "records").stdout
