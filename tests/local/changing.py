@@ -18,6 +18,7 @@ from tests.local.commands import Ended, Folder
 
 KILLED = -signal.SIGKILL
 MOST_RUNS = 40
+EVERY_MOMENT = ("after:1", "after:1+0.01", "before:2")
 
 
 def known_ports() -> list[tuple[int, int]]:
@@ -92,14 +93,14 @@ class Cluster(Folder):
         assert "Traceback" not in done.stderr, done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def in_pieces(self, *verb: str, again: tuple[str, ...] = ()) -> int:
+    def in_pieces(self, *verb: str, again: tuple[str, ...] = (), moments: tuple[str, ...] = EVERY_MOMENT) -> int:
         """Every run is killed when its first step is done and not noted; returns after how many runs it was through.
 
         In between, each run is also killed with its first step begun and not done, and in the middle of it.
         """
         words = verb
         for run in range(1, MOST_RUNS):
-            for moment in ("after:1", "after:1+0.01", "before:2"):
+            for moment in moments:
                 ended = self.dying(moment, *words)
                 if ended.code == 0:
                     return run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.etcd_versions import Etcd, all_versions
-from tests.local.changing import Cluster
+from tests.local.changing import EVERY_MOMENT, Cluster
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
@@ -227,7 +227,10 @@ def test_whatever_step_a_change_is_cut_off_at_the_same_command_finishes_it(clust
             cluster.name_members(3, 4, 5)
             names = ["etcd-3", "etcd-4", "etcd-5"]
     with cluster.under_load():
-        cluster.in_pieces(*CHANGES[change], *more)
+        # A member that is replaced already, and alive, is not replaced again without a word.
+        again = ("apply", "--yes") if change == "replace" else ()
+        moments = EVERY_MOMENT if change != "swap" else ("before:2",)
+        cluster.in_pieces(*CHANGES[change], *more, again=again, moments=moments)
     cluster.is_settled(*names)
 
 

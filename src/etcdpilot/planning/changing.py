@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import InstallBinaries, Step, WriteFiles
+from etcdpilot.model.steps import InstallBinaries, MoveLeader, Step, WriteFiles
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.files import initial_cluster, wanted_files
@@ -28,12 +29,19 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     yield from authority_steps(wanted, joining, memory)
     yield from revive(wanted, seen, changes)
     yield from leftovers(ground)
-    yield from membership_steps(ground)
+    members = tuple(membership_steps(ground))
+    yield from members
+    ground = replace(ground, handed_to=last_successor(members))
     yield from quiet(changes, reasons, seen)
     yield from quiet_installs(wanted, reasons, seen)
     yield from enable_steps(wanted, seen)
     yield from preparing_steps(wanted, seen, reasons)
     yield from rolling_steps(ground, changes, reasons)
+
+
+def last_successor(steps: tuple[Step, ...]) -> str:
+    """Who leads once these steps are taken, if one of them hands over."""
+    return next((step.to for step in reversed(steps) if isinstance(step, MoveLeader)), "")
 
 
 def is_member(name: str, seen: Seen) -> bool:

@@ -44,6 +44,7 @@ class Ground:
     seen: Seen
     memory: Memory
     now: datetime
+    handed_to: str = ""  # who leads by then, when an earlier step of the plan hands over
 
     @property
     def entries(self) -> dict[str, MemberEntry]:
@@ -67,15 +68,17 @@ def membership_steps(ground: Ground) -> Iterator[Step]:
         yield from leave(name, ground)
         peers.pop(name, None)
     joined: list[str] = []
-    growing = len(ground.seen.membership.voters) < len(ground.wanted.members)
+    voters = len(ground.seen.membership.voters - set(first))
     for member in in_joining_order(ground.wanted.members, ground.seen.membership):
-        peers[member.name] = member.advertise_peer_urls
-        yield from join(member, peers, ground)
-        joined.append(member.name)
-        if last and not growing:
+        if last and voters > len(ground.wanted.members):
             gone = last.pop(0)
             yield from leave(gone, ground, joined)
             peers.pop(gone, None)
+            voters -= 1
+        peers[member.name] = member.advertise_peer_urls
+        yield from join(member, peers, ground)
+        joined.append(member.name)
+        voters += 1
     for name in last:
         yield from leave(name, ground, joined)
 
@@ -86,7 +89,8 @@ def leaving(ground: Ground) -> tuple[list[str], list[str]]:
     So is a live one whose successor needs its very machine: it was said aloud that this is taken in.
     """
     seen = ground.seen.membership
-    unwanted = sorted(seen.names - ground.wanted.names)
+    # The leader last: by then there is more often one that stays to hand over to.
+    unwanted = sorted(seen.names - ground.wanted.names, key=lambda name: (leads(name, ground), name))
     in_the_way = {retired(member.name) for member in ground.wanted.members if stands_in_its_place(member, ground)}
     healthy = [name for name in unwanted if seen.state_of(name) is MemberState.VOTING and name not in in_the_way]
     return [name for name in unwanted if name not in healthy], healthy
@@ -197,6 +201,8 @@ def plain_names(ground: Ground) -> frozenset[str]:
 
 
 def leads(name: str, ground: Ground) -> bool:
+    if ground.handed_to:
+        return name == ground.handed_to
     entry = ground.entries.get(name)
     return entry is not None and any(
         isinstance(status, Known) and status.value.leader == entry.id for _, status in ground.seen.etcd.statuses
@@ -204,8 +210,11 @@ def leads(name: str, ground: Ground) -> bool:
 
 
 def successor(name: str, ground: Ground, joined: Sequence[str] = ()) -> str | None:
-    """Who takes over from a leader: one that stays."""
-    stays = [each for each in (*voting(ground.seen), *joined) if each in ground.wanted.names and each != name]
+    """Who takes over from a leader: one that stays, and votes by then; who is down now was started before."""
+    down = [each for each, state in ground.seen.membership.states if state is MemberState.DOWN]
+    started = [each for each in down if each in ground.seen.reachable]
+    by_then = (*voting(ground.seen), *joined, *started)
+    stays = [each for each in by_then if each in ground.wanted.names and each != name]
     return stays[0] if stays else None
 
 

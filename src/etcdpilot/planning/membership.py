@@ -15,10 +15,24 @@ THIN = "thin"
 
 
 def membership_refusals(ground: Ground, waived: frozenset[str]) -> Iterator[Refusal]:
+    yield from nobody_can_let_go(ground)
     yield from clusters_mixed(ground)
     yield from members_of_nobody(ground)
     if THIN not in waived:
         yield from thin_replacements(ground)
+
+
+def nobody_can_let_go(ground: Ground) -> Iterator[Refusal]:
+    """A cluster that is down cannot take anybody out of its list, and may need that very member to come up again."""
+    gone = sorted(ground.seen.membership.names - ground.wanted.names)
+    if gone and ground.memory.formed and not isinstance(ground.seen.etcd.members, Known):
+        yield Refusal(
+            f"{', '.join(gone)} cannot leave a cluster that does not answer.",
+            "Only the cluster itself takes a member out of its list, by a majority of those in it.",
+            "Put the member back into the cluster file and bring the cluster up, then take it out:\n"
+            "    etcdpilot apply",
+            "I2",
+        )
 
 
 def clusters_mixed(ground: Ground) -> Iterator[Refusal]:

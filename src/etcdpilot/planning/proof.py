@@ -61,6 +61,20 @@ def broken_promise(each: Fenced) -> Refusal | None:
             "Start it, or remove it from the cluster file, and run again.",
             "I5",
         )
+    if isinstance(each.step, PromoteLearner) and before.voters > 1 and before.answering < then.needed:
+        return Refusal(
+            f"{sentence(each.step)} would let quorum hang on it alone.",
+            f"With it {then.voters} vote and {then.needed} are needed; {before.answering} of the others answer.",
+            "Bring the members that are down back first. What each one says:\n    etcdpilot status",
+            "I5",
+        )
+    if leaves_healthy(each) and before.answering < before.voters:
+        return Refusal(
+            f"{sentence(each.step)} while another is down would spend what is left.",
+            f"Now {short_of(before)}.",
+            "Bring the one that is down back, or replace it, first. What each one says:\n    etcdpilot status",
+            "I8",
+        )
     if before.holds and not (meanwhile.holds and then.holds) and not thin(each):
         worst = meanwhile if not meanwhile.holds else then
         return Refusal(
@@ -77,6 +91,10 @@ def broken_promise(each: Fenced) -> Refusal | None:
             "I6",
         )
     return None
+
+
+def leaves_healthy(each: Fenced) -> bool:
+    return isinstance(each.step, RemoveMember) and each.relies_on.state_of(each.step.member) is MemberState.VOTING
 
 
 def thin(each: Fenced) -> bool:

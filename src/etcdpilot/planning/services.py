@@ -69,7 +69,7 @@ def rolling_steps(ground: Ground, changes: Files, reasons: dict[str, str]) -> It
             yield UpdateMember(name, as_hex(entry.id), member.advertise_peer_urls)
         if files := changes.get(name):
             yield WriteFiles(((name, files),), because=reasons[name])
-        if leads(name, ground) and (to := successor(name, ground)):
+        if leads(name, ground) and (to := successor(name, ground, sorted(ground.wanted.names))):
             yield MoveLeader(name, to)
         if needs_binary(ground.wanted, host):
             yield InstallBinaries((name,), str(ground.wanted.version))
