@@ -99,29 +99,20 @@ async def watch(
 async def history(client: Client, key: bytes) -> tuple[WatchEvent, ...]:
     """Every revision of a key that is still kept, oldest first; a delete is one too."""
     present = await client.kv.range(key)
-    oldest = await _oldest(client, key)
+    oldest = 1
+    while True:
+        try:
+            now = present.kvs[0] if present.kvs else None
+            events = await _changes(client, key, oldest, present.header.revision, now)
+            break
+        except Compacted as gone:
+            if gone.revision <= oldest:
+                raise
+            oldest = gone.revision
     first = await _before(client, key, oldest)
-    events = await _changes(client, key, oldest, present.header.revision, present.kvs[0] if present.kvs else None)
     if first is not None and all(event.revision != first.mod_revision for event in events):
         events.insert(0, WatchEvent(EventType.PUT, first))
     return tuple(events)
-
-
-async def _oldest(client: Client, key: bytes) -> int:
-    """The oldest revision that can be watched: 1 where nothing was ever compacted."""
-    watcher = client.watch(key, start_revision=1, progress=True)
-    try:
-        async with watcher, asyncio.timeout(LONGEST_SECONDS):
-            while True:  # a compacted start ends the watch at once, before any answer to this
-                await watcher.request_progress()
-                try:
-                    async with asyncio.timeout(0.1):
-                        await anext(watcher)
-                        return 1
-                except TimeoutError:
-                    continue
-    except Compacted as gone:
-        return gone.revision or 1
 
 
 async def _before(client: Client, key: bytes, oldest: int) -> KeyValue | None:
