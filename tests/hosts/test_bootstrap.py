@@ -189,3 +189,28 @@ def trusted(site: Site, folder: Path) -> tuple[str, ...]:
     for host in site.lab.hosts:
         host.put(folder / "bundle.pem", "/etc/ssl/certs/ca-certificates.crt")
     return ("--cert", str(folder / "cert.pem"), "--key", str(folder / "key.pem"))
+
+
+def test_a_member_that_joins_a_cluster_of_dns_is_told_its_records_and_waits_for_them(lab: Lab, tmp_path: Path) -> None:
+    lab.clean(4)
+    site = Site(lab, tmp_path / "site")
+    new = [
+        Address(f"infra3.{DOMAIN}", lab.hosts[3].address, reverse=True),
+        Service(f"_etcd-server-ssl._tcp.{DOMAIN}", f"infra3.{DOMAIN}", 2380),
+    ]
+    every = records(site, "https")
+    three = [each for each in every if "infra3" not in f"{each}"]
+    lab.dns(three)
+    names = tuple(f"infra{n}.{DOMAIN}" for n in range(3))
+    init(site, "3.5", f"{{dns: {{domain: {DOMAIN}}}}}", hosts=names)
+    site.apply()
+    before = site.file.read_text()
+    add = ("member", "add", "etcd-3", f"infra3.{DOMAIN}", "--yes", "--wait-for-dns")
+    refused = site.run(*add, "2", code=3)
+    assert "did not come" in refused.stderr and f"SRV 0 0 2380 infra3.{DOMAIN}." in refused.stderr
+    assert site.file.read_text() == before
+    lab.dns([*three, *new])
+    site.run(*add, "20")
+    rows = site.says("status")["members"]
+    assert [row["state"] for row in rows] == ["voting"] * 4
+    assert site.healthy() and site.settled()

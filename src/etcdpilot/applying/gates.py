@@ -11,6 +11,7 @@ from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import EtcdSeen
+from etcdpilot.observing.causes import passes
 from etcdpilot.observing.members import ask, membership
 from etcdpilot.observing.services import look_at_service, why_not_running
 
@@ -42,7 +43,8 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
         if now - asked_why > CAUSE_EVERY:
             asked_why = now
             causes = await causes_of(silent, world)
-            known_since = (known_since or now) if len(causes) == len(silent) else None
+            lasting = [name for name, why in causes.items() if not passes(why)]
+            known_since = (known_since or now) if len(lasting) == len(silent) else None
             yield waiting_for(names, silent, causes, seen)
         if known_since is not None and now - known_since >= CAUSE_STANDS[world.wanted.kind]:
             raise did_not_start(causes)

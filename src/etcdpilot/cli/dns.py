@@ -90,6 +90,48 @@ async def look(chosen: Chosen, domain: str | None) -> tuple[NamesSeen, tuple[Fin
         return seen, (*name_findings(site.wanted, seen), *await pilot.certificate_name_findings(site))
 
 
+def announce(chosen: Chosen, after: str, name: str, seconds: float) -> None:
+    """Say which records a joining member wants, and wait for them when asked. Refused when they do not come.
+
+    It joins without them too, from the list of members; but a name in its URLs must resolve, and whoever finds the
+    cluster through its domain does not see it before.
+    """
+    from dataclasses import replace
+
+    from etcdpilot.rendering import dns_records
+    from etcdpilot.spec.load import load
+
+    spec = load(after, str(chosen.file), str(chosen.file.parent.absolute())).spec
+    domain = domain_of(spec, None)
+    found = dns_records.records(replace(spec, members=(spec.member(name),)), domain.domain, domain.name)
+    click.echo(f"DNS wants these records for {name}:", err=True)
+    click.echo(dns_records.bind_zone(found, domain.domain), nl=False, err=True)
+    if seconds > 0:
+        asyncio.run(wait_for(chosen, spec, name, seconds))
+
+
+async def wait_for(chosen: Chosen, spec: ClusterSpec, name: str, seconds: float) -> None:
+    from dataclasses import replace
+
+    from etcdpilot import pilot
+    from etcdpilot.model.errors import Refused
+    from etcdpilot.observing.names import look_at_names
+    from etcdpilot.planning.names import peers_in_dns
+
+    alone = replace(spec, members=(spec.member(name),))
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        began = site.clock.monotonic()
+        site.fleet.wanted = spec
+        while name not in peers_in_dns(alone, await look_at_names(alone, site.fleet)):
+            if site.clock.monotonic() - began > seconds:
+                raise Refused(
+                    f"The records of {name} did not come within {seconds:.0f} s.",
+                    why="The resolvers that its host uses do not know them.",
+                    remedy="Compare them, then run it again:\n    etcdpilot dns check",
+                )
+            await site.clock.sleep(0.5)
+
+
 def domain_of(wanted: ClusterSpec, domain: str | None) -> Dns:
     """SpecError where neither the file nor the command line names a domain."""
     if domain:

@@ -13,7 +13,7 @@ from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.look import Strangers, look_at_status
 from etcdpilot.cli.views import document
 from etcdpilot.cli.views.text import columns
-from etcdpilot.model.cluster import HostKind
+from etcdpilot.model.cluster import Dns, HostKind
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.reading import read_text
 from etcdpilot.stores.writing import write_private
@@ -59,6 +59,7 @@ def list_(file: str | None, state: str | None, output: str) -> None:
 @EVENTS
 @click.option("--client-port", type=click.IntRange(1, 65535), default=None)
 @click.option("--peer-port", type=click.IntRange(1, 65535), default=None)
+@click.option("--wait-for-dns", default=0.0, metavar="SECONDS", help="Wait so long for its records first.")
 def add(
     name: str,
     host: str | None,
@@ -68,6 +69,7 @@ def add(
     events: bool,
     client_port: int | None,
     peer_port: int | None,
+    wait_for_dns: float,
 ) -> None:
     """A new member on HOST: as a learner first, promoted when it has caught up."""
     chosen = choose(file, state)
@@ -87,6 +89,11 @@ def add(
             return text  # what an earlier run, which was cut off, had begun
         return add_member(text, entry, file_name=file_name, folder=folder)
 
+    if isinstance(chosen.wanted.bootstrap, Dns):
+        from etcdpilot.cli.dns import announce
+
+        after = edit(read_text(chosen.file), str(chosen.file), str(chosen.file.parent.absolute()))
+        announce(chosen, after, name, wait_for_dns)
     change(chosen, edit, state, Consent(yes), events, f"member add {name}")
 
 

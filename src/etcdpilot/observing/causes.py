@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterable
 
+TRIES_AGAIN = "it tries again"  # ends a cause that passes by itself
+SILENT_SERVICE = f"the discovery service does not answer; {TRIES_AGAIN}"
 ALREADY_REGISTERED = (
     "it is under its discovery token already, and its data is gone; it wants a new token, or a new place"
 )
@@ -32,7 +34,7 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "the cluster of its discovery token is full; add it as a member",
         ),
         (r"bad discovery endpoint", "what its discovery URL leads to is no discovery service"),
-        (r"error connecting to (\S+?), retrying", "the discovery service {1} does not answer; it tries again"),
+        (r"error connecting to \S+?, retrying|retry connecting to discovery service", SILENT_SERVICE),
         (r"cannot find local etcd member \\?\"(\S+?)\\?\" in SRV", "no SRV record leads to {1}: etcdpilot dns check"),
         (r"error querying DNS SRV records for (\S+)", "there is no SRV record {1}: etcdpilot dns check"),
         (r"scheme mismatch with expected peer", "an SRV record has the wrong scheme: etcdpilot dns check"),
@@ -71,6 +73,11 @@ def cause_in(lines: Iterable[str]) -> str:
             if found := pattern.search(said):
                 return sentence.format(said, *found.groups())
     return ""
+
+
+def passes(cause: str) -> bool:
+    """Whether the member waits for somebody else, and goes on by itself once that one is there."""
+    return cause.endswith(TRIES_AGAIN)
 
 
 def words_of(line: str) -> str:

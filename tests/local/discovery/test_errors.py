@@ -1,0 +1,171 @@
+"""Everything that discovery may end in for a real etcd: its own words and exit, and what we make of them."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etcdpilot.observing.causes import cause_in
+from tests.etcd_versions import Etcd, every_line
+from tests.local.commands import Folder
+from tests.local.discovery.clusters import until
+from tests.local.discovery.service import Service
+from tests.local.discovery.test_clusters import OLD, V2, Keeper
+from tests.local.raw_etcd import free_ports
+
+pytestmark = pytest.mark.local
+SECONDS = 20.0
+
+
+class Lone:
+    """One real etcd by itself that wants to join what is behind a discovery URL."""
+
+    def __init__(self, etcd: Etcd, folder: Path, name: str, url: str, *words: str, peer: int = 0) -> None:
+        self.folder, self.name = folder, name
+        client, own = free_ports(2)
+        self.peer, self.client = peer or own, client
+        flags = [f"--name={name}", f"--data-dir={folder / name}", f"--discovery={url}"]
+        flags += [
+            f"--{each}=http://127.0.0.1:{self.peer}" for each in ("listen-peer-urls", "initial-advertise-peer-urls")
+        ]
+        flags += [f"--{each}=http://127.0.0.1:{client}" for each in ("listen-client-urls", "advertise-client-urls")]
+        self.path = folder / f"{name}-{self.peer}.log"
+        with self.path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [etcd.directory / "etcd", *flags, *words], stdout=log, stderr=log, cwd=folder
+            )
+
+    @property
+    def log(self) -> str:
+        return self.path.read_text(errors="replace")
+
+    def ended(self) -> int:
+        return self.process.wait(SECONDS)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    found = Service(tmp_path, free_ports(1)[0]).start()
+    yield found
+    found.end()
+
+
+def new(service: Service, size: int) -> str:
+    return Folder.at(service.folder).run("discovery", "new", "--url", service.url, "--size", str(size)).out.strip()
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_token_that_is_not_there(service: Service, tmp_path: Path, etcd: Etcd):
+    lone = Lone(etcd, tmp_path, "a", f"{service.url}/{'0' * 32}", "--discovery-fallback=exit")
+    assert lone.ended() == 1
+    assert "Key not found" in lone.log
+    assert "make a new" in cause_in(lone.log.splitlines()), lone.log
+
+
+@pytest.mark.parametrize("etcd", OLD, ids=str)
+def test_a_size_that_is_no_number(tmp_path: Path, etcd: Etcd):
+    keeper = Keeper(etcd, tmp_path, "--enable-v2")
+    try:
+        url = f"{keeper.url}/v2/keys/discovery/bad"
+        put = urllib.request.Request(f"{url}/_config/size", data=b"value=abc", method="PUT")
+        urllib.request.urlopen(put, timeout=5).close()
+        lone = Lone(etcd, tmp_path, "a", url, "--discovery-fallback=exit")
+        assert lone.ended() == 1
+        assert "size key is bad" in lone.log
+        assert "no proper size" in cause_in(lone.log.splitlines()), lone.log
+    finally:
+        keeper.end()
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_two_members_of_one_name(service: Service, tmp_path: Path, etcd: Etcd):
+    token = new(service, 2)
+    both = [
+        Lone(etcd, tmp_path / str(n), "twin", token, "--discovery-fallback=exit")
+        for n in range(2)
+        if made(tmp_path / str(n))
+    ]
+    try:
+        until(lambda: any(each.process.poll() is not None for each in both), "one of them ends")
+        ended = next(each for each in both if each.process.poll() is not None)
+        assert ended.process.returncode == 1
+        assert "two members of one name" in cause_in(ended.log.splitlines()), ended.log
+    finally:
+        for each in both:
+            each.end()
+
+
+def made(folder: Path) -> bool:
+    folder.mkdir()
+    return True
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_surplus_member_ends_where_we_start_it_and_stays_a_proxy_where_etcd_decides(
+    service: Service, tmp_path: Path, etcd: Etcd
+):
+    token = new(service, 1)
+    first = Lone(etcd, tmp_path, "first", token)
+    try:
+        until(lambda: "ready to serve" in first.log or "serving" in first.log, "the first member is up")
+        surplus = Lone(etcd, tmp_path, "surplus", token, "--discovery-fallback=exit")
+        assert surplus.ended() == 1
+        assert "is full" in cause_in(surplus.log.splitlines()), surplus.log
+        if etcd.line < (3, 6):  # S2-12: by its own default it is a proxy, and its unit active
+            proxy = Lone(etcd, tmp_path, "proxy", token)
+            until(lambda: (tmp_path / "proxy" / "proxy" / "cluster").exists(), "it becomes a proxy")
+            assert proxy.process.poll() is None
+            proxy.end()
+    finally:
+        first.end()
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_service_that_does_not_answer_is_asked_again_and_again(tmp_path: Path, etcd: Etcd):
+    lone = Lone(etcd, tmp_path, "a", f"http://127.0.0.1:{free_ports(1)[0]}/{'0' * 32}", "--discovery-fallback=exit")
+    try:
+        until(lambda: "retry" in lone.log, "it says that it tries again")
+        assert lone.process.poll() is None
+        assert "does not answer" in cause_in(lone.log.splitlines()), lone.log
+    finally:
+        lone.end()
+
+
+class Garbage(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>hello</html>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_something_else_at_the_url(tmp_path: Path, etcd: Etcd):
+    server = http.server.HTTPServer(("127.0.0.1", 0), Garbage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    lone = Lone(etcd, tmp_path, "a", f"http://127.0.0.1:{server.server_port}/x/{'0' * 32}", "--discovery-fallback=exit")
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not (said := cause_in(lone.log.splitlines())) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "no discovery service" in said, lone.log
+    finally:
+        lone.end()
+        server.shutdown()
+
+
+def test_there_is_an_etcd_to_try_this_with():
+    assert every_line() and V2, "none of these tests ran"
