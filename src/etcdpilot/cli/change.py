@@ -91,30 +91,46 @@ class Consent:
     before: Plan | None = None
 
 
+TIMES = 3  # as often as a plan is made afresh for somebody who said --yes
+
+
 async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: str = "apply") -> None:
     from etcdpilot import pilot
 
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, doing):
         site.waived = consent.waived
-        agreed = await pilot.plan(site)
-        if consent.before is not None:
-            require_the_same(consent.before, agreed)
-        if events:
-            click.echo(document.line(document.plan_document(agreed)))
-        else:
-            click.echo(human.plan_text(agreed))
-        require_no_refusals(agreed)
-        if agreed.changes_nothing:
-            pilot.note_machines(site)
-            return
-        require_said(agreed, consent)
-        if not consent.yes:
-            agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")
-        await show(pilot.apply(site, agreed), events=events)
-        if agreed.start.quorum.voters:
+        agreed: Plan | None = None
+        for time in range(1, TIMES + 1):
+            try:
+                agreed = await plan_and_do(site, consent, events=events)
+                break
+            except StaleError:
+                # Members of a start that was cut off come up while we work: with --yes that is no reason to stop.
+                if time == TIMES or not consent.yes or consent.before is not None:
+                    raise
+        if agreed is not None and agreed.start.quorum.voters:
             await note_down(site, events=events)  # of a first start everything was foretold
-    if not events and agreed.start.quorum.voters == 0:
+    if not events and agreed is not None and agreed.start.quorum.voters == 0:
         click.echo(human.built_text(chosen.wanted, chosen.state))
+
+
+async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan | None:
+    """The plan that was carried out; None where there was nothing to do."""
+    from etcdpilot import pilot
+
+    agreed = await pilot.plan(site)
+    if consent.before is not None:
+        require_the_same(consent.before, agreed)
+    click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
+    require_no_refusals(agreed)
+    if agreed.changes_nothing:
+        pilot.note_machines(site)
+        return None
+    require_said(agreed, consent)
+    if not consent.yes:
+        agree(f"Carry out these {len(agreed.steps)} steps on {site.wanted.name}?")
+    await show(pilot.apply(site, agreed), events=events)
+    return agreed
 
 
 async def note_down(site: Site, *, events: bool) -> None:
