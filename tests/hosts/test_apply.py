@@ -189,7 +189,7 @@ def test_a_host_lost_in_the_middle_is_named_and_running_again_finishes(site: Sit
 MOMENTS = 30 if LONG else 6
 
 
-@pytest.mark.timeout(900 if LONG else 180)
+@pytest.mark.timeout(1800 if LONG else 400)
 def test_a_controller_killed_at_any_moment_of_a_first_apply_leaves_a_cluster_that_running_again_finishes(
     lab: Lab, tmp_path: Path
 ) -> None:
