@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from etcdpilot.model.identity import as_hex, member_id
-from tests.etcd_versions import Etcd, all_versions, every_line
+from tests.etcd_versions import Etcd, every_line
 from tests.local.commands import Folder
 from tests.local.discovery.clusters import apply, require_formed, require_it_starts_alone, until, write_cluster
 from tests.local.discovery.service import Service
-from tests.local.raw_etcd import found_binaries, free_ports
+from tests.local.raw_etcd import free_ports
 
 pytestmark = pytest.mark.local
 LONG = bool(os.environ.get("ETCDPILOT_LONG"))
@@ -178,6 +177,27 @@ def test_a_cluster_forms_through_the_v3_protocol_by_itself_or_with_our_help(fold
     require_it_starts_alone(folder)
 
 
+@pytest.mark.parametrize("etcd", [*OLD[:1], *every_line()[-1:]], ids=str)
+def test_a_ready_token_of_the_v3_protocol_is_used_and_one_of_another_size_refused(folder: Folder, etcd: Etcd):
+    keeper = Keeper(every_line()[-1], folder.path)
+    try:
+        tokens = []
+        for size in ("5", "3"):
+            said = folder.run("discovery", "new", "--endpoints", keeper.url, "--size", size).out
+            tokens.append(said.split()[0].removeprefix("--discovery-token="))
+        ways = [f"{{discovery: {{endpoints: ['{keeper.url}'], token: '{token}'}}}}" for token in (*tokens, "nobodys")]
+        write_cluster(folder, etcd, ways[0])
+        assert "for 5 members, the file has 3" in apply(folder, code=3).err
+        write_cluster(folder, etcd, ways[2])
+        assert "its size is not there" in apply(folder, code=3).err
+        write_cluster(folder, etcd, ways[1])
+        apply(folder)
+        require_formed(folder)
+        require_ids_foretold(folder, tokens[1])
+    finally:
+        keeper.end()
+
+
 # What goes wrong, in our words and before a host is touched
 
 
@@ -251,34 +271,3 @@ def test_after_forming_a_member_is_added_without_the_token(folder: Folder, servi
     folder.run("member", "add", "etcd-3", "--yes")
     assert len(folder.members()) == 4
     folder.run("health")
-
-
-def test_a_member_without_its_data_is_told_that_its_place_is_taken(service: Service, tmp_path: Path):
-    """Real etcd's own last words, and ours for them."""
-    from etcdpilot.observing.causes import cause_in
-
-    etcd = next(each for each in found_binaries() if each.line == V2[-1].line)
-    ports = free_ports(2)
-    token = Folder.at(tmp_path).run("discovery", "new", "--url", service.url, "--size", "2").out.strip()
-
-    def run(name: str, peer: int, data: str) -> str:
-        flags = [f"--name={name}", f"--data-dir={tmp_path / data}", f"--discovery={token}", "--discovery-fallback=exit"]
-        flags += [
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
-        ]
-        flags += [
-            f"--listen-client-urls=http://127.0.0.1:{ports[1]}",
-            f"--advertise-client-urls=http://127.0.0.1:{ports[1]}",
-        ]
-        try:
-            done = subprocess.run([etcd.etcd, *flags], capture_output=True, text=True, timeout=3, check=False)
-        except subprocess.TimeoutExpired:
-            return ""
-        return done.stdout + done.stderr
-
-    assert run("a", ports[0], "one") == ""  # it waits for the other
-    shutil.rmtree(tmp_path / "one")
-    again = run("a", ports[0], "one")
-    assert "under its discovery token already" in cause_in(again.splitlines()), again
-    assert all_versions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import subprocess
 import threading
 import time
@@ -31,7 +32,7 @@ class Lone:
         self.folder, self.name = folder, name
         client, own = free_ports(2)
         self.peer, self.client = peer or own, client
-        flags = [f"--name={name}", f"--data-dir={folder / name}", f"--discovery={url}"]
+        flags = [f"--name={name}", f"--data-dir={folder / name}", *([f"-discovery={url}"] if url else [])]
         flags += [
             f"--{each}=http://127.0.0.1:{self.peer}" for each in ("listen-peer-urls", "initial-advertise-peer-urls")
         ]
@@ -109,6 +110,45 @@ def test_two_members_of_one_name(service: Service, tmp_path: Path, etcd: Etcd):
 def made(folder: Path) -> bool:
     folder.mkdir()
     return True
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_member_that_lost_its_data_is_told_that_its_place_is_taken(service: Service, tmp_path: Path, etcd: Etcd):
+    token = new(service, 2)
+    first = Lone(etcd, tmp_path, "a", token, "--discovery-fallback=exit")
+    until(lambda: "waiting for 1 more" in first.log or "needed-peers" in first.log, "it waits for the other")
+    first.end()
+    shutil.rmtree(tmp_path / "a", ignore_errors=True)
+    again = Lone(etcd, tmp_path, "a", token, "--discovery-fallback=exit", peer=first.peer)
+    assert again.ended() != 0
+    assert "under its discovery token already" in cause_in(again.log.splitlines()), again.log
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("form", ["bare", "with the token"])
+def test_a_member_with_its_data_needs_no_service_whatever_its_flags_say(
+    service: Service, tmp_path: Path, etcd: Etcd, form: str
+):
+    """S2-14: both forms of recovery. The first is what every member of ours has."""
+    token = new(service, 1)
+    first = Lone(etcd, tmp_path, "a", token)
+    until(lambda: serves(first), "the first life serves")
+    first.end()
+    service.end()
+    ways = {"bare": "", "with the token": token}
+    again = Lone(etcd, tmp_path, "a", ways[form], "--initial-cluster-state=existing", peer=first.peer)
+    try:
+        until(lambda: serves(again), "the second life serves")
+    finally:
+        again.end()
+
+
+def serves(lone: Lone) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{lone.client}/health", timeout=1) as answer:
+            return b"true" in answer.read()
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("etcd", V2, ids=str)
