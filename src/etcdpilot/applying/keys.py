@@ -123,8 +123,9 @@ class Import:
 
     async def _finish_one(self) -> None:
         finished, self._running = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        for task in finished:
-            task.result()
+        errors = [error for task in finished if (error := task.exception()) is not None]
+        if errors:
+            raise errors[0]
 
     async def _drain(self) -> None:
         while self._running:
@@ -182,12 +183,16 @@ class Import:
 
     async def _missing(self, chunk: Sequence[Pair]) -> Sequence[Pair]:
         """Those whose key is not there, or has another value."""
-        missing: list[Pair] = []
-        for start in range(0, len(chunk), self._operations):
-            part = chunk[start : start + self._operations]
-            answer = await self.client.kv.txn((), [Get(pair.key) for pair in part], timeout=CALL_SECONDS)
-            missing += [pair for pair, found in zip(part, answer.results, strict=True) if not _holds(found, pair)]
-        return missing
+        try:
+            answer = await self.client.kv.txn((), [Get(pair.key) for pair in chunk], timeout=CALL_SECONDS)
+        except Rejected as no:
+            if len(chunk) < 2 or not any(words in no.text for words in TOO_BIG):
+                raise
+            half = len(chunk) // 2
+            if "operations" in no.text:
+                self._operations = max(1, min(self._operations, half))
+            return [*await self._missing(chunk[:half]), *await self._missing(chunk[half:])]
+        return [pair for pair, found in zip(chunk, answer.results, strict=True) if not _holds(found, pair)]
 
 
 def _holds(found: object, pair: Pair) -> bool:
