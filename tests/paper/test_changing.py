@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from etcdpilot import planning
 from etcdpilot.applying.engine import carry_out
-from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.answers import Alarm, AlarmType, MemberEntry
 from etcdpilot.model.cluster import TlsMode
 from etcdpilot.model.errors import EtcdpilotError
 from etcdpilot.model.identity import as_hex
@@ -266,3 +266,27 @@ def test_a_mutant_is_caught(name: str, monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises((Broken, AssertionError, ExceptionGroup)):
         lived()
+
+
+def test_under_an_alarm_members_stay_as_they_are():
+    site = built(Case(("voting",) * 3 + ("absent",) * 2, (0, 1, 2, 3), frozenset(), BEFORE, (), False))
+    seen = site.seen()
+    raised = replace(seen, etcd=replace(seen.etcd, alarms=(Alarm(0x100, AlarmType.NOSPACE),)))
+    found = planning.plan(site.wanted, raised, site.follow(), site.clock.now())
+    assert [refusal.invariant for refusal in found.refusals] == ["I22"]
+
+
+def test_another_cluster_at_a_members_address_stops_everything():
+    site = built(Case(("voting",) * 3 + ("absent",) * 2, (0, 1, 2, 3), frozenset(), BEFORE, (), False))
+    memory = replace(site.follow(), cluster_id="feed")
+    found = planning.plan(site.wanted, site.seen(), memory, site.clock.now())
+    assert {refusal.invariant for refusal in found.refusals} == {"I1"} and not found.steps
+
+
+def test_the_way_to_3_6_is_closed_while_the_second_api_is_served():
+    site = built(Case(("voting",) * 3 + ("absent",) * 2, (0, 1, 2), frozenset(), Version(3, 6, 16), (), False))
+    for name in ("etcd-0", "etcd-1", "etcd-2"):
+        site.hosts[name].runs = Version(3, 5, 35)
+    site.hosts["etcd-1"].environment = (("ETCD_ENABLE_V2", "true"),)
+    found = plan_of(site)
+    assert "etcd-1 serve it" in found.refusals[0].what and found.refusals[0].invariant == "I20"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.backups import save_to_store
-from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.answers import MemberEntry, MemberStatus
 from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.snapshot_tables import StoredMember
 from etcdpilot.model.steps import CheckMemberTables, EnableDowngrade, SaveSnapshot
+from etcdpilot.model.versions import Version
 from etcdpilot.observing.members import ask
 from etcdpilot.stores.directory import DirectoryStore
 from etcdpilot.stores.snapshot.bbolt import BoltFile
@@ -20,6 +22,8 @@ from etcdpilot.stores.snapshot.tables import read_tables
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
+
+PATIENCE = 60.0
 
 
 async def save_snapshot(step: SaveSnapshot, world: RealWorld) -> None:
@@ -71,11 +75,31 @@ def differences(listed: tuple[MemberEntry, ...], stored: tuple[StoredMember, ...
     return wrong
 
 
-async def enable_downgrade(step: EnableDowngrade, world: RealWorld) -> None:
-    """Validated by etcd first, and left alone where an earlier run has said it already."""
-    seen = await ask(world.door)
-    for _, status in seen.statuses:
-        if isinstance(status, Known) and status.value.downgrade_target:
+async def enable_downgrade(step: EnableDowngrade, world: RealWorld) -> AsyncIterator[str]:
+    """Validated by etcd first, and not said again where an earlier run has said it.
+
+    Then until every member has brought its data to the older format: an older binary cannot read it before.
+    """
+    answering = [status.value for _, status in (await ask(world.door)).statuses if isinstance(status, Known)]
+    if not any(status.downgrade_target for status in answering):
+        await world.door.client().maintenance.validate_downgrade(step.version)
+        await world.door.client().maintenance.enable_downgrade(step.version)
+    began, line = world.clock.monotonic(), Version.parse(step.version).line
+    while True:
+        seen = await ask(world.door)
+        newer = [name for name, status in seen.statuses if isinstance(status, Known) and stores_newer(status, line)]
+        if not newer:
             return
-    await world.door.client().maintenance.validate_downgrade(step.version)
-    await world.door.client().maintenance.enable_downgrade(step.version)
+        if world.clock.monotonic() - began > PATIENCE:
+            raise ClusterFailed(
+                f"{', '.join(newer)} did not bring the data to the format of {step.version}.",
+                why=f"The cluster was told {PATIENCE:.0f} s ago.",
+                remedy="Look at their logs, then run this again.",
+            )
+        yield f"waiting until {', '.join(newer)} store the data as {step.version} does"
+        await world.clock.sleep(0.25)
+
+
+def stores_newer(status: Known[MemberStatus], line: tuple[int, int]) -> bool:
+    stored = status.value.storage_version
+    return bool(stored) and Version.parse(stored or "").line > line

@@ -116,6 +116,7 @@ class RealWorld:
             case CheckMemberTables():
                 await upgrades.check_member_tables(step, self)
             case EnableDowngrade():
-                await upgrades.enable_downgrade(step, self)
+                async for on in upgrades.enable_downgrade(step, self):
+                    yield on
             case _:
                 assert_never(step)

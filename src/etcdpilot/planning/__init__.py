@@ -43,7 +43,11 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
     steps = tuple(change(wanted, seen, memory, now) if formed else build(wanted, seen, memory, now))
     fenced = tuple(proof.fenced(steps, seen.membership))
     needed = frozenset(name for step in steps for name in touched(step)) if formed and seen.reachable else wanted.names
-    refusals = (*unreachable_refusals(needed, seen), *proof.refusals(fenced))
+    refusals = (
+        *unreachable_refusals(needed, seen),
+        *proof.alarm_refusals(steps, seen.etcd),
+        *proof.refusals(fenced),
+    )
     warnings = (*unseen_warnings(needed, seen), *(() if formed else hardware_warnings(wanted, seen)))
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
 

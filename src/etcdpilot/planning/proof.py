@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from etcdpilot.model.membership import Membership, MemberState, Quorum
+from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.plans import Fenced, Refusal
 from etcdpilot.model.steps import (
     AddLearner,
+    EnableDowngrade,
     PromoteLearner,
     RemoveMember,
     RestartMember,
@@ -23,6 +25,19 @@ from etcdpilot.model.steps import (
 
 # Steps that etcd itself must commit: without a quorum they only hang.
 COMMITTED = (AddLearner, PromoteLearner, RemoveMember, UpdateMember)
+
+
+def alarm_refusals(steps: Iterable[Step], seen: EtcdSeen) -> Iterator[Refusal]:
+    """Under an alarm the list of members, the versions and the processes stay as they are, until it is repaired."""
+    moved = [step for step in steps if isinstance(step, (*COMMITTED, RestartMember, EnableDowngrade))]
+    if seen.alarms and moved:
+        raised = ", ".join(sorted({alarm.type.value for alarm in seen.alarms}))
+        yield Refusal(
+            f"{sentence(moved[0])} does not go under an alarm.",
+            f"{raised} is raised.",
+            "Repair that first:\n    etcdpilot health",
+            "I22",
+        )
 
 
 def fenced(steps: Iterable[Step], start: Membership) -> Iterator[Fenced]:

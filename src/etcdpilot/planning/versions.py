@@ -14,8 +14,9 @@ from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import Seen
 from etcdpilot.model.plans import Refusal
 from etcdpilot.model.releases import refusals_as_upgrade_target
-from etcdpilot.model.steps import CheckMemberTables, EnableDowngrade, InstallBinaries, SaveSnapshot, Step
+from etcdpilot.model.steps import CheckMemberTables, EnableDowngrade, InstallBinaries, SaveSnapshot, Step, listed
 from etcdpilot.model.versions import Version
+from etcdpilot.rendering.running import running_options
 
 # From this release on a promoted learner and a removed member are right on the disk too, which 3.6 reads.
 SAFE_FOR_3_6 = Version(3, 5, 32)
@@ -73,15 +74,26 @@ def version_refusals(wanted: ClusterSpec, seen: Seen) -> Iterator[Refusal]:
         yield Refusal(f"The members are not taken to {target}.", why, "Set etcd.version to a good release.", "I19")
     if target.line > first.line:
         yield from upgrade_refusals(target, first)
+    if first.line < (3, 6) <= target.line:
+        yield from second_store_refusals(target, seen)
     if target.line < last.line and first.line != target.line:
         yield from downgrade_refusals(target, last)
-    if seen.etcd.alarms:
-        raised = ", ".join(sorted({alarm.type.value for alarm in seen.etcd.alarms}))
+
+
+def second_store_refusals(target: Version, seen: Seen) -> Iterator[Refusal]:
+    """3.6 refuses to start on what the old v2 API stored; while that API is on, something may be stored through it."""
+    on = [
+        name
+        for name, host in seen.reachable.items()
+        if host.process is not None and running_options(host.process).get("enable-v2") == "true"
+    ]
+    if on:
         yield Refusal(
-            "No version is changed under an alarm.",
-            f"{raised} is raised.",
-            "Repair that first:\n    etcdpilot health",
-            "I22",
+            f"etcd {target} has no v2 API, and {listed(tuple(on))} serve it.",
+            "What was stored through it does not come along, and 3.6 does not start beside it.",
+            "Take enable-v2 out of etcd.options and apply; look at what is left on a copy of each data directory:\n"
+            "    etcdutl check v2store --data-dir COPY      (3.5.32 or newer)\nThen upgrade.",
+            "I20",
         )
 
 
