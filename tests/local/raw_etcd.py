@@ -71,6 +71,12 @@ def _binaries(version: str, folder: Path) -> Binaries:
     return Binaries(version, folder / "etcd", folder / "etcdctl", etcdutl if etcdutl.exists() else None)
 
 
+def usual_binaries() -> list[Binaries]:
+    """The newest of the oldest and of the newest line; of every line with ETCDPILOT_LONG=1 (`make faults`)."""
+    newest = list({one.line: one for one in found_binaries()}.values())
+    return newest if os.environ.get("ETCDPILOT_LONG") == "1" else list(dict.fromkeys([*newest[:1], *newest[-1:]]))
+
+
 def free_ports(count: int) -> list[int]:
     """Ports nobody listens on, outside the range that the kernel gives to outgoing connections.
 

