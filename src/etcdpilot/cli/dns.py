@@ -121,12 +121,12 @@ async def wait_for(chosen: Chosen, spec: ClusterSpec, name: str, seconds: float)
     alone = replace(spec, members=(spec.member(name),))
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
         began = site.clock.monotonic()
-        site.fleet.wanted = spec
-        while name not in peers_in_dns(alone, await look_at_names(alone, site.fleet)):
+        # Its own host may bear a name that does not resolve yet; and those who are there must find it.
+        while name not in peers_in_dns(alone, await look_at_names(alone, site.fleet, site.wanted.members)):
             if site.clock.monotonic() - began > seconds:
                 raise Refused(
                     f"The records of {name} did not come within {seconds:.0f} s.",
-                    why="The resolvers that its host uses do not know them.",
+                    why="The resolvers that the members' hosts use do not know them.",
                     remedy="Compare them, then run it again:\n    etcdpilot dns check",
                 )
             await site.clock.sleep(0.5)

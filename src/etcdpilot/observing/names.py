@@ -32,12 +32,14 @@ class NameFiles:
     hosts: str
 
 
-async def look_at_names(wanted: ClusterSpec, fleet: Fleet) -> NamesSeen:
-    """HostFailed where a host cannot be asked which resolvers it has."""
+async def look_at_names(wanted: ClusterSpec, fleet: Fleet, hosts: tuple[MemberSpec, ...] = ()) -> NamesSeen:
+    """Asks the resolvers of `hosts` (all of the members' own) about these members. HostFailed where a host cannot be
+    asked which resolvers it has."""
     assert isinstance(wanted.bootstrap, Dns)
     domain, suffix = wanted.bootstrap.domain, wanted.bootstrap.name
-    answers = await asyncio.gather(*(read(member, fleet) for member in wanted.members))
-    files = {member.name: answer for member, answer in zip(wanted.members, answers, strict=True)}
+    asked = hosts or wanted.members
+    answers = await asyncio.gather(*(read(member, fleet) for member in asked))
+    files = {member.name: answer for member, answer in zip(asked, answers, strict=True)}
     servers = tuple(dict.fromkeys(server for each in files.values() for server in each.resolvers))
     resolver = resolver_of(servers)
     try:
