@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 TRIES_AGAIN = "it tries again"  # ends a cause that passes by itself
 SILENT_SERVICE = f"the discovery service does not answer; {TRIES_AGAIN}"
+UNTRUSTED_SERVICE = (
+    f"it does not trust the discovery service, for which the system's authorities alone count; {TRIES_AGAIN}"
+)
 ALREADY_REGISTERED = (
     "it is under its discovery token already, and its data is gone; it wants a new token, or a new place"
 )
@@ -15,6 +18,8 @@ ALREADY_REGISTERED = (
 CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
+        (r"discovery server.*(?:x509|tls): ", UNTRUSTED_SERVICE),
+        (r"failed to get from discovery server|error connecting to \S+?, retrying", SILENT_SERVICE),
         (r"bind: address already in use", "its port is taken by another program: {0}"),
         (r"listen tcp (\S+): bind: cannot assign requested address", "the address {1} is not one of this host"),
         (r"x509: certificate is valid for (.+?), not ([^\s\"]+)", "a certificate names {1} and not {2}"),
@@ -34,7 +39,6 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "the cluster of its discovery token is full; add it as a member",
         ),
         (r"bad discovery endpoint", "what its discovery URL leads to is no discovery service"),
-        (r"error connecting to \S+?, retrying|retry connecting to discovery service", SILENT_SERVICE),
         (r"cannot find local etcd member \\?\"(\S+?)\\?\" in SRV", "no SRV record leads to {1}: etcdpilot dns check"),
         (r"error querying DNS SRV records for (\S+)", "there is no SRV record {1}: etcdpilot dns check"),
         (r"scheme mismatch with expected peer", "an SRV record has the wrong scheme: etcdpilot dns check"),

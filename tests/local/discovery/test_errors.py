@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from etcdpilot.observing.causes import cause_in
 from tests.etcd_versions import Etcd, every_line
@@ -180,6 +181,22 @@ def test_a_service_that_does_not_answer_is_asked_again_and_again(tmp_path: Path,
         assert "does not answer" in cause_in(lone.log.splitlines()), lone.log
     finally:
         lone.end()
+
+
+@pytest.mark.parametrize("etcd", V2, ids=str)
+def test_a_service_whose_authority_the_system_does_not_know(tmp_path: Path, etcd: Etcd):
+    leaf = trustme.CA().issue_cert("127.0.0.1")
+    leaf.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    files = ("--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem"))
+    service = Service(tmp_path, free_ports(1)[0], *files, scheme="https").start()
+    lone = Lone(etcd, tmp_path, "a", f"{service.url}/{'0' * 32}", "--logger=zap")
+    try:
+        until(lambda: "retry connecting" in lone.log, "it tries again")
+        assert "does not trust the discovery service" in cause_in(lone.log.splitlines()), lone.log
+    finally:
+        lone.end()
+        service.end()
 
 
 class Garbage(http.server.BaseHTTPRequestHandler):
