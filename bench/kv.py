@@ -43,7 +43,7 @@ def compare(cluster: RawCluster, binaries: Binaries, folder: Path) -> None:
     scripts = transactions()
     export = folder / "export"
     clear = [*theirs, "del", "--prefix", "/"]
-    write_theirs = timed(lambda: [run(theirs + ["txn"], script) for script in scripts])
+    write_theirs = timed(lambda: [run([*theirs, "txn"], script) for script in scripts])
     read_theirs = timed(lambda: run([*theirs, "get", "--prefix", "/"]))
     read_ours = timed(lambda: export.write_bytes(run([*ours, "export", "/", "--endpoints", url])))
     run(clear)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -47,13 +48,13 @@ def environment() -> dict[str, str]:
 
 
 def on(cluster: LocalCluster, do: Callable[[Client], Awaitable[Result]]) -> Result:
-    """Something done through a client of its own, whatever loop the test is in."""
+    """Something done through a client of its own, in a loop of its own: the cluster's may be wanted meanwhile."""
 
     async def work() -> Result:
         async with cluster.client() as client:
             return await do(client)
 
-    return cluster._run(work)
+    return asyncio.run(work())
 
 
 def emptied(cluster: LocalCluster) -> None:
