@@ -55,7 +55,7 @@ def test_the_whole_road_is_gone_under_a_writer_and_the_forbidden_shortcuts_are_r
     assert versions(cluster) == {"3.7.3"}
     assert seen["longest_gap"] < 3
     cluster.is_settled(*NAMES)
-    assert len(list(cluster.state.rglob("*.db"))) >= 4, "a snapshot before every change of version"
+    assert len(list((cluster.state / "backups").rglob("*.db"))) >= 4, "a snapshot before every change of version"
 
 
 def test_the_road_back_ends_where_etcd_ends_it(cluster: Cluster):

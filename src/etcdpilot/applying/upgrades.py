@@ -80,11 +80,14 @@ async def enable_downgrade(step: EnableDowngrade, world: RealWorld) -> AsyncIter
 
     Then until every member has brought its data to the older format: an older binary cannot read it before.
     """
-    answering = [status.value for _, status in (await ask(world.door)).statuses if isinstance(status, Known)]
-    if not any(status.downgrade_target for status in answering):
+    began, line = world.clock.monotonic(), Version.parse(step.version).line
+    # The last way back is ended by etcd itself, some seconds after the last member has gone it.
+    while (under_way := await downgrade_targets(world)) - {line} and world.clock.monotonic() - began < PATIENCE:
+        yield "waiting until the cluster has ended its last downgrade"
+        await world.clock.sleep(0.25)
+    if not under_way:
         await world.door.client().maintenance.validate_downgrade(step.version)
         await world.door.client().maintenance.enable_downgrade(step.version)
-    began, line = world.clock.monotonic(), Version.parse(step.version).line
     while True:
         seen = await ask(world.door)
         newer = [name for name, status in seen.statuses if isinstance(status, Known) and stores_newer(status, line)]
@@ -98,6 +101,12 @@ async def enable_downgrade(step: EnableDowngrade, world: RealWorld) -> AsyncIter
             )
         yield f"waiting until {', '.join(newer)} store the data as {step.version} does"
         await world.clock.sleep(0.25)
+
+
+async def downgrade_targets(world: RealWorld) -> set[tuple[int, int]]:
+    seen = await ask(world.door)
+    said = (status.value.downgrade_target for _, status in seen.statuses if isinstance(status, Known))
+    return {Version.parse(target).line for target in said if target}
 
 
 def stores_newer(status: Known[MemberStatus], line: tuple[int, int]) -> bool:

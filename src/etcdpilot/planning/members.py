@@ -174,7 +174,7 @@ def clear(name: str, ground: Ground) -> Iterator[Step]:
     if host is None or name in ground.wanted.names:
         return
     why = f"{name} is not a member any more"
-    if host.process is not None or host.service.fragment:
+    if host.process is not None or is_enabled(host, ground) or host.service.active == "activating":
         yield DisableService(name, because=why)
     if host.data.has_member:
         yield MoveDataAside(name, ground.wanted.machine(name).paths.data, because=why)
@@ -188,12 +188,15 @@ def leftovers(ground: Ground) -> Iterator[Step]:
 
 
 def has_leftovers(member: MemberSpec, ground: Ground) -> bool:
-    """A local member is never enabled at boot, and never disabled either."""
     host = ground.seen.reachable.get(member.name)
     if host is None:
         return False
-    enabled = host.service.enabled and ground.wanted.kind is not HostKind.LOCAL
-    return host.process is not None or host.data.has_member or enabled
+    return host.process is not None or host.data.has_member or is_enabled(host, ground)
+
+
+def is_enabled(host: HostSeen, ground: Ground) -> bool:
+    """A local member is never enabled at boot, and never disabled either."""
+    return host.service.enabled and ground.wanted.kind is not HostKind.LOCAL
 
 
 def plain_names(ground: Ground) -> frozenset[str]:
