@@ -12,8 +12,9 @@ up: $(STAMP)            ## a proved three-member TLS cluster on this machine
 down: $(STAMP)          ## stop it; its data stays
 	@$(BIN)/etcdpilot down
 
+# Two at a time, a file each: most of a test's time is spent waiting for real machines and real etcd.
 test: $(STAMP) lab      ## everything this machine can run; its end says what was left out and why
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 # As root on Debian or Ubuntu: packages by apt-get, the image of the test hosts, and real etcd of every line.
 # ETCDPILOT_LAB=no leaves that out, ETCDPILOT_LAB=must fails where it cannot be had.
@@ -26,7 +27,7 @@ lab: $(STAMP)
 	esac
 
 faults: $(STAMP) lab    ## the long forms: a kill at thirty moments, every line of etcd (needs root on Linux)
-	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q
+	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q --timeout 1800
 
 bench: $(STAMP)         ## speeds beside what one would do otherwise; fails where a budget is missed
 	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m compileall -q src; missed=""; \
