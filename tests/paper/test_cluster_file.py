@@ -422,6 +422,39 @@ class TestWhatDoesNotGoTogether:
         assert "two letters" in problems(SMALL + "tls: {subject: {C: China}}\n")[0]
 
 
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("version", "option", "said"),
+        [
+            ("3.6.14", "enable-v2: true", "is gone since etcd 3.6"),
+            ("3.5.30", "feature-gates: CompactHashCheck=true", "came with etcd 3.6.0"),
+            ("3.7.1", "experimental-compact-hash-check-enabled: true", "write feature-gates: CompactHashCheck=true"),
+            ("3.5.30", "ETCD_SNAPSHOT_COUNT: 5", "write snapshot-count"),
+            ("3.5.30", "snapshotcount: 5", "did you mean snapshot-count?"),
+            ("3.5.30", "snapshot-count: many", "write a whole number"),
+            ("3.5.30", "heartbeat-interval: fast", "write a time"),
+            ("3.5.30", "initial-cluster: a=b", "use members"),
+            ("3.5.30", "force-new-cluster: true", "recover quorum"),
+            ("3.5.30", "wal-dir: /srv/wal", "one directory"),
+        ],
+    )
+    def test_what_the_release_does_not_take_is_told_with_what_it_does(
+        self, version: str, option: str, said: str
+    ) -> None:
+        etcd = f"etcd: {{version: {version}, source: wheel, options: {{{option}}}}}\n"
+        (told,) = problems("name: prod\n" + etcd + THREE)
+        assert told.startswith("cluster.yaml:2:") and said in told
+
+    def test_values_are_written_as_etcd_reads_them(self) -> None:
+        options = "quota-backend-bytes: 8GiB, heartbeat-interval: 50ms, listen-metrics-urls: ['http://127.0.0.1:2381']"
+        text = f"name: prod\netcd: {{version: 3.5.30, source: wheel, options: {{{options}}}}}\n{THREE}"
+        assert dict(load(text).spec.members[0].options) == {
+            "quota-backend-bytes": "8589934592",
+            "heartbeat-interval": "50",
+            "listen-metrics-urls": "http://127.0.0.1:2381",
+        }
+
+
 class TestWarnings:
     def test_a_plain_good_file_warns_of_nothing(self) -> None:
         assert [warning for warning in warnings(SMALL) if not warning.startswith("etcd.version")] == []
