@@ -293,7 +293,7 @@ def test_a_controller_with_the_file_alone_is_refused_and_with_the_imported_state
     site.init().apply()
     second = Site(site.lab, tmp_path / "second").write(site.file.read_text())
     said = second.apply(code=3)
-    for way in ("state import FILE", "--state DIR", "pki rescue --new-ca"):
+    for way in ("state import FILE", "--state DIR", "state export FILE"):
         assert way in said, said
     secret = {"env": {"ETCDPILOT_PASSPHRASE": "correct horse battery staple"}}
     site.run("state", "export", "state.bin", **secret)

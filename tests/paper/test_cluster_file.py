@@ -434,7 +434,7 @@ class TestOptions:
             ("3.5.30", "snapshot-count: many", "write a whole number"),
             ("3.5.30", "heartbeat-interval: fast", "write a time"),
             ("3.5.30", "initial-cluster: a=b", "use members"),
-            ("3.5.30", "force-new-cluster: true", "recover quorum"),
+            ("3.5.30", "force-new-cluster: true", "forgets the other members"),
             ("3.5.30", "wal-dir: /srv/wal", "one directory"),
         ],
     )

@@ -159,7 +159,7 @@ def tls_remedy(text: str) -> str:
         return "That port does not speak TLS: use http://, or another port."
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "The server's certificate was not signed by the CA that was given: give the CA of this cluster."
-    return "Check both certificates and the CA; `etcdpilot doctor` tells them apart."
+    return "Check both certificates and the CA: etcdpilot pki check FILES"
 
 
 def _says(failure: Failure, phrases: tuple[str, ...]) -> bool:

@@ -76,7 +76,7 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
             use.where,
             f"is not valid before {_date(leaf.not_before)}",
             f"By the clock that was asked it is {_date(now)}: every handshake is refused.",
-            "Set the clock right; if it is right, issue the certificate again: etcdpilot pki renew",
+            "Set the clock right; if it is right, issue the certificate again: etcdpilot apply",
         )
     elif severity := _urgency(leaf.not_after - now):
         days = leaf.days_left(now)
@@ -84,7 +84,7 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
         # etcd starts with an expired certificate and old connections live on, so a cluster may look well until its
         # next restart.
         why = "New connections are refused; those that are open live on until the next restart." if days < 0 else ""
-        yield Finding("TLS-001", severity, use.where, what, why, "etcdpilot pki renew")
+        yield Finding("TLS-001", severity, use.where, what, why, "Issue it again: etcdpilot apply")
 
 
 def names(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
@@ -102,7 +102,7 @@ def names(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
             use.where,
             f"does not cover {', '.join(missing)}",
             f"{why} Who connects by what is missing refuses it.",
-            "Name every address that is advertised or listened on, and issue it again: etcdpilot pki renew",
+            "Name every address that is advertised or listened on, and issue it again: etcdpilot apply",
         )
 
 
@@ -126,7 +126,7 @@ def sources(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding
             "Peers accept it only while the reverse DNS of the address leads to one of its names."
             if by_name
             else f"Peers refuse the connection; it is valid for {', '.join(leaf.ip_addresses)}.",
-            "Add the address to the certificate and issue it again: etcdpilot pki renew",
+            "Add the address to the certificate and issue it again: etcdpilot apply",
         )
 
 
@@ -140,12 +140,12 @@ def usages(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]
         for usage in wanted:
             if usage not in leaf.extended_usages:
                 why = _WITHOUT[use.purpose, usage]
-                remedy = f"Issue it again with the usage “{usage}”: etcdpilot pki renew"
+                remedy = f"Issue it again with the usage “{usage}”: etcdpilot apply"
                 yield Finding(rule, Severity.ERROR, use.where, f"lacks the usage “{usage}”", why, remedy)
     if leaf.usages and KeyUsage.DIGITAL_SIGNATURE not in leaf.usages:
         why = "A TLS 1.3 handshake is signed, and this key may not sign."
         yield Finding(
-            rule, Severity.ERROR, use.where, "lacks the usage “digital signature”", why, "etcdpilot pki renew"
+            rule, Severity.ERROR, use.where, "lacks the usage “digital signature”", why, "Issue it again: etcdpilot apply"
         )
 
 
@@ -188,7 +188,7 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
         yield Finding("TLS-010", Severity.ERROR, use.where, f"was signed by {name}, which may not sign certificates")
     if issuer.not_after < now <= signed.not_after:
         why = f"{name} ended on {_date(issuer.not_after)}: what it signed is refused with it."
-        yield Finding("TLS-001", Severity.CRITICAL, use.where, "has an expired authority", why, "etcdpilot pki rescue")
+        yield Finding("TLS-001", Severity.CRITICAL, use.where, "has an expired authority", why, "Make a new authority, and issue everything from it.")
     elif issuer.not_after < signed.not_after:
         yield Finding(
             "TLS-015",
@@ -196,7 +196,7 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
             use.where,
             f"outlives its authority: {_date(signed.not_after)} against {_date(issuer.not_after)}",
             f"From {_date(issuer.not_after)} on it is refused, whatever it says itself.",
-            "Plan a new authority before that day: etcdpilot pki rotate-ca",
+            "Plan a new authority before that day.",
         )
 
 
@@ -222,7 +222,7 @@ def key_pair(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
     """The key beside it: whether it is its own, and who can read it."""
     if use.key is not None and use.key != leaf.public_key:
         why = "etcd does not start with this pair, and a running one refuses every handshake."
-        remedy = "Put both files of one pair in place: etcdpilot pki renew"
+        remedy = "Put both files of one pair in place: etcdpilot apply"
         yield Finding("TLS-009", Severity.ERROR, use.where, "does not belong to the key beside it", why, remedy)
     if use.key_mode is not None and use.key_mode & 0o077:
         why = "Whoever reads the key can pose as this member." if use.key_mode & 0o004 else "It is more than 0600."
@@ -239,13 +239,13 @@ def strength(certificate: CertificateFacts, use: Use, now: datetime) -> Iterator
     if certificate.key_algorithm == "rsa" and certificate.key_size < 2048:
         what = f"has an RSA key of {certificate.key_size} bits"
         yield Finding(
-            "TLS-012", Severity.WARNING, use.where, what, "Fewer than 2048 are too few.", "etcdpilot pki renew"
+            "TLS-012", Severity.WARNING, use.where, what, "Fewer than 2048 are too few.", "Issue it again: etcdpilot apply"
         )
     if "sha1" in certificate.signature or "md5" in certificate.signature:
         why = "Go refuses such signatures, and so do the defaults of OpenSSL 3."
         what = f"is signed with {certificate.signature}"
         if not certificate.is_self_issued:  # nobody checks the signature of a root
-            yield Finding("TLS-012", Severity.WARNING, use.where, what, why, "etcdpilot pki renew")
+            yield Finding("TLS-012", Severity.WARNING, use.where, what, why, "Issue it again: etcdpilot apply")
 
 
 def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
@@ -253,12 +253,12 @@ def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> 
     days = authority.days_left(now)
     if days < 0:
         what, why = f"ended on {_date(authority.not_after)}", "Everything that it signed is refused."
-        yield Finding("TLS-002", Severity.CRITICAL, use.where, what, why, "etcdpilot pki rescue")
+        yield Finding("TLS-002", Severity.CRITICAL, use.where, what, why, "Make a new authority, and issue everything from it.")
     elif days < 365:
         severity = Severity.ERROR if days < 90 else Severity.WARNING
         what = f"ends in {days} days, on {_date(authority.not_after)}"
         why = "Everything that it signed ends with it."
-        yield Finding("TLS-002", severity, use.where, what, why, "etcdpilot pki rotate-ca")
+        yield Finding("TLS-002", severity, use.where, what, why, "Plan a new authority before that day.")
 
 
 def authority_usages(authority: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:

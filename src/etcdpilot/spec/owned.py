@@ -44,7 +44,7 @@ OWNED_OPTIONS = {
 WHY_NOT = {
     "wal-dir": "a member's data is watched, moved aside and restored as one directory",
     "config-file": "etcd ignores unknown keys of its own file in silence; write the options here",
-    "force-new-cluster": "it forgets the other members; `etcdpilot recover quorum` does it where nothing else is left",
+    "force-new-cluster": "it forgets the other members, and a start with it left in place does so again",
     "initial-cluster-state": "it follows from what is seen: new for the first start, existing ever after",
     "proxy": "a member is not a proxy; put the other members in `members`",
 }
