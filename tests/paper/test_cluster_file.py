@@ -485,6 +485,8 @@ class TestWarnings:
             ("hosts: {service: {settings: {Restart: always}}}\n", "started for ever"),
             ("hosts: {service: {user: root}}\n", "needs no root"),
             ("hosts: {paths: {data: /tmp/etcd}}\n", "emptied at a reboot"),
+            ("tls: {profile: shared}\n", "can be every member"),
+            ("tls: {authorities: single}\n", "opens the peer port"),
             ("tls: {loopback: http}\n", "no plain listener on loopback"),
         ],
     )

@@ -145,7 +145,12 @@ def usages(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]
     if leaf.usages and KeyUsage.DIGITAL_SIGNATURE not in leaf.usages:
         why = "A TLS 1.3 handshake is signed, and this key may not sign."
         yield Finding(
-            rule, Severity.ERROR, use.where, "lacks the usage “digital signature”", why, "Issue it again: etcdpilot apply"
+            rule,
+            Severity.ERROR,
+            use.where,
+            "lacks the usage “digital signature”",
+            why,
+            "Issue it again: etcdpilot apply",
         )
 
 
@@ -188,7 +193,14 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
         yield Finding("TLS-010", Severity.ERROR, use.where, f"was signed by {name}, which may not sign certificates")
     if issuer.not_after < now <= signed.not_after:
         why = f"{name} ended on {_date(issuer.not_after)}: what it signed is refused with it."
-        yield Finding("TLS-001", Severity.CRITICAL, use.where, "has an expired authority", why, "Make a new authority, and issue everything from it.")
+        yield Finding(
+            "TLS-001",
+            Severity.CRITICAL,
+            use.where,
+            "has an expired authority",
+            why,
+            "Make a new authority, and issue everything from it.",
+        )
     elif issuer.not_after < signed.not_after:
         yield Finding(
             "TLS-015",
@@ -239,7 +251,12 @@ def strength(certificate: CertificateFacts, use: Use, now: datetime) -> Iterator
     if certificate.key_algorithm == "rsa" and certificate.key_size < 2048:
         what = f"has an RSA key of {certificate.key_size} bits"
         yield Finding(
-            "TLS-012", Severity.WARNING, use.where, what, "Fewer than 2048 are too few.", "Issue it again: etcdpilot apply"
+            "TLS-012",
+            Severity.WARNING,
+            use.where,
+            what,
+            "Fewer than 2048 are too few.",
+            "Issue it again: etcdpilot apply",
         )
     if "sha1" in certificate.signature or "md5" in certificate.signature:
         why = "Go refuses such signatures, and so do the defaults of OpenSSL 3."
@@ -253,7 +270,9 @@ def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> 
     days = authority.days_left(now)
     if days < 0:
         what, why = f"ended on {_date(authority.not_after)}", "Everything that it signed is refused."
-        yield Finding("TLS-002", Severity.CRITICAL, use.where, what, why, "Make a new authority, and issue everything from it.")
+        yield Finding(
+            "TLS-002", Severity.CRITICAL, use.where, what, why, "Make a new authority, and issue everything from it."
+        )
     elif days < 365:
         severity = Severity.ERROR if days < 90 else Severity.WARNING
         what = f"ends in {days} days, on {_date(authority.not_after)}"

@@ -18,6 +18,7 @@ def check(file: schema.ClusterFile, document: Document, damaged: frozenset[int],
         judge(file, document, report)
     check_count(document, report)
     check_loopback(file, document, report)
+    check_keys_shared(file, document, report)
     for place, member in enumerate(document["members"]):
         check_member(file.members[place], document, place, member, report)
     check_members_apart(document, whole, report)
@@ -93,6 +94,23 @@ def check_tls(file: schema.ClusterFile, document: Document, report: Report) -> N
             "OpenSSL, Python and curl take a leaf named as its authority for self-signed; name one of them otherwise"
         )
         report.wrong(("tls", "subject", "CN"), twins)
+
+
+def check_keys_shared(file: schema.ClusterFile, document: Document, report: Report) -> None:
+    """What the classic layouts do with certificates, and should not."""
+    tls = document["tls"]
+    if tls["mode"] == "off":
+        return
+    shared = tls["profile"] == "shared"
+    if shared and len(document["members"]) > 1:
+        told = "whoever reads the one key on any host can be every member; per-member gives each its own"
+        report.unwise(("tls", "profile"), told)
+    asked = (file.etcd.options if file.etcd else None) or {}
+    # With one common name on all peers, etcd is told to let that one in alone (`peer-cert-allowed-cn`).
+    guarded = shared or tls["subject"]["common_name"] or any(key.startswith("peer-cert-allowed") for key in asked)
+    if tls["single_authority"] and not guarded and len(document["members"]) > 1:
+        told = "any client's certificate opens the peer port under one authority"
+        report.unwise(("tls", "authorities"), f"{told}; write separate, or give all members one tls.subject.CN")
 
 
 def check_loopback(file: schema.ClusterFile, document: Document, report: Report) -> None:
