@@ -58,6 +58,7 @@ def resolve(text: str, file_name: str = "cluster.yaml", folder: str = ".") -> Do
         many = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise SpecError(f"{file_name} has {many}.", problems=tuple(problems))
     warnings = [_problem(file_name, tree, path, what) for path, what in report.warnings]
+    warnings.sort(key=lambda warning: (warning.line, warning.column))
     document["warnings"] = [[each.file, each.line, each.column, each.path, each.what] for each in warnings]
     return document
 
