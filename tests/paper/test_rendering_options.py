@@ -11,8 +11,7 @@ from etcdpilot.model.observation import Process
 from etcdpilot.model.versions import Version
 from etcdpilot.rendering.options import flag, member_options, placed, split, variable
 from etcdpilot.rendering.running import options_that_differ, running_options
-from etcdpilot.rendering.security import warnings
-from tests.paper.clusters import SERVICE, cluster, initial, member
+from tests.paper.clusters import cluster, initial, member
 
 
 def test_a_member_is_told_its_name_its_urls_its_peers_and_its_certificates():
@@ -128,7 +127,6 @@ def test_local_members_have_only_flags_so_that_they_are_found_again():
 def test_two_authorities_need_no_check_of_common_names():
     spec = cluster()
     assert "peer-cert-allowed-cn" not in member_options(spec, spec.members[0], initial(spec))
-    assert not warnings(spec)
 
 
 def test_a_single_authority_checks_the_peers_common_name_where_they_share_one():
@@ -136,17 +134,11 @@ def test_a_single_authority_checks_the_peers_common_name_where_they_share_one():
         spec = cluster(tls={"single_authority": True, **changes})
         options = member_options(spec, spec.members[0], initial(spec))
         assert options["peer-cert-allowed-cn"] in ("kubernetes", "prod")
-        assert not warnings(spec)
 
 
-def test_a_single_authority_whose_members_share_no_name_is_warned_about():
+def test_a_single_authority_whose_members_share_no_name_checks_none():
     spec = cluster(tls={"single_authority": True})
     assert "peer-cert-allowed-cn" not in member_options(spec, spec.members[0], initial(spec))
-    assert "peer port" in warnings(spec)[0]
-
-
-def test_an_etcd_that_runs_as_root_is_warned_about():
-    assert "root" in warnings(cluster(member(0, service=replace(SERVICE, user="root"))))[0]
 
 
 def test_options_are_named_as_etcd_reads_them():

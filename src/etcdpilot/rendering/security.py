@@ -45,17 +45,3 @@ def peers_common_name(spec: ClusterSpec) -> str:
 def shared_common_name(spec: ClusterSpec) -> str:
     """One certificate for all members cannot carry one member's name."""
     return spec.tls.subject.common_name or spec.name
-
-
-def warnings(spec: ClusterSpec) -> tuple[str, ...]:
-    """Sentences about what the file asks for and should not; empty when there is nothing to say."""
-    found: list[str] = []
-    if spec.encrypted and spec.tls.single_authority and not peers_common_name(spec):
-        found.append(
-            "One CA signs members and clients, and the members' certificates have no common name of their own: whoever "
-            "holds a client certificate can also open the peer port. Leave out `tls.single-authority`, or give all "
-            "members one `tls.subject.common-name`."
-        )
-    if any(member.service.user == "root" for member in spec.members):
-        found.append("etcd runs as root. Leave out `service.user` and it gets a system user of its own.")
-    return tuple(found)
