@@ -22,7 +22,7 @@ lab: $(STAMP)
 	@case "$$ETCDPILOT_LAB" in \
 	no) echo "ETCDPILOT_LAB=no: no test hosts, and no other etcd than what is here" ;; \
 	*) echo "preparing real hosts and every line of etcd for the tests (ETCDPILOT_LAB=no leaves that out)"; \
-	   $(BIN)/python lab/binaries; \
+	   $(BIN)/python lab/binaries --tools; \
 	   $(BIN)/python lab/prepare || { echo "tests on real hosts are left out"; test "$$ETCDPILOT_LAB" != must; } ;; \
 	esac
 

@@ -8,25 +8,28 @@ from cryptography import x509
 
 from etcdpilot.model.certificates import name_text
 from etcdpilot.pki.cfssl.building import Signer
-from etcdpilot.pki.cfssl.policies import Policy, SigningProfile
+from etcdpilot.pki.cfssl.policies import Policy
 from etcdpilot.pki.names import distinguished_name
 
 
-def advise_on_leaf(leaf: x509.Certificate, signer: Signer) -> tuple[str, ...]:
+def advise_on_leaf(leaf: x509.Certificate, signer: Signer, *, has_names: bool) -> tuple[str, ...]:
     warnings, issuer = list(signer.profile.notes), signer.certificate
-    subject, end = name_text(distinguished_name(leaf.subject)), issuer.not_valid_after_utc
+    end = issuer.not_valid_after_utc
     if leaf.not_valid_after_utc > end:
         warnings.append(
             f"the certificate outlives its CA: it says {leaf.not_valid_after_utc:%Y-%m-%d}, and is refused from "
             f'{end:%Y-%m-%d} on, when the CA ends. Give the CA a longer life: "ca": {{"expiry": "87600h"}}'
         )
     if leaf.subject == issuer.subject:
+        subject = name_text(distinguished_name(leaf.subject))
         warnings.append(
             f"the certificate has the subject of its CA ({subject}). Go accepts it, and OpenSSL, curl and Python do "
             "because of its key identifiers; made by cfssl itself, which leaves one out, those three refuse it as "
             "self-signed. Give one of the two another CN"
         )
-    return (*warnings, *_warn_of_issuer(issuer), *_warn_of_names(leaf, signer.profile))
+    if not has_names and "server auth" in signer.profile.usages:
+        warnings.append("the certificate names no hosts: as a server's it is refused by every client")
+    return (*warnings, *_warn_of_issuer(issuer))
 
 
 def _warn_of_issuer(issuer: x509.Certificate) -> tuple[str, ...]:
@@ -34,17 +37,9 @@ def _warn_of_issuer(issuer: x509.Certificate) -> tuple[str, ...]:
         is_ca = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         is_ca = False
-    name = name_text(distinguished_name(issuer.subject))
-    return () if is_ca else (f"{name} is not a CA: everybody refuses what it signs",)
-
-
-def _warn_of_names(leaf: x509.Certificate, profile: SigningProfile) -> tuple[str, ...]:
-    try:
-        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        if "server auth" in profile.usages:
-            return ("the certificate names no hosts: as a server's it is refused by every client",)
-    return ()
+    if is_ca:
+        return ()
+    return (f"{name_text(distinguished_name(issuer.subject))} is not a CA: everybody refuses what it signs",)
 
 
 def advise_on_authority(authority: x509.Certificate, policy: Policy, now: datetime) -> tuple[str, ...]:

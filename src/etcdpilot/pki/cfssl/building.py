@@ -13,7 +13,7 @@ from etcdpilot.model.certificates import KeyUsage
 from etcdpilot.pki.authority import authority_key_identifier, issuer_key_identifier
 from etcdpilot.pki.cfssl.errors import REQUEST, CfsslError
 from etcdpilot.pki.cfssl.policies import BACKDATE, SigningProfile
-from etcdpilot.pki.cfssl.requests import Hosts, Request
+from etcdpilot.pki.cfssl.requests import Request
 from etcdpilot.pki.keys import PrivateKey, signing_hash
 from etcdpilot.pki.names import extended_key_usage, key_usage
 
@@ -104,8 +104,8 @@ def _revocation_list(profile: SigningProfile) -> x509.CRLDistributionPoints | No
     return x509.CRLDistributionPoints([x509.DistributionPoint([url], None, None, None)])
 
 
-def request_pem(request: Request, key: PrivateKey) -> bytes:
+def request_pem(request: Request, names: list[x509.GeneralName], key: PrivateKey) -> bytes:
     builder = x509.CertificateSigningRequestBuilder().subject_name(request.subject)
-    if request.hosts != Hosts():
-        builder = builder.add_extension(x509.SubjectAlternativeName(request.hosts.general_names()), critical=False)
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, signing_hash(key)).public_bytes(serialization.Encoding.PEM)

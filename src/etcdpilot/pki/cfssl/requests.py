@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -23,6 +24,8 @@ DEFAULT_AUTHORITY_EXPIRY = timedelta(hours=43800)  # five years, whatever the si
 # One relative name per part, with as many values as there are entries of it, as Go's pkix.Name writes a subject.
 PART_ORDER = ("C", "ST", "L", "O", "OU")
 
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 _NAME = re.compile(r"[A-Za-z0-9_*](?:[A-Za-z0-9_*-]*[A-Za-z0-9_])?", re.ASCII)
 
 
@@ -31,14 +34,14 @@ class Hosts:
     """The alternative names: what is an address, a mail address or a URI is one, the rest are DNS names."""
 
     dns_names: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[IpAddress, ...] = ()
     mails: tuple[str, ...] = ()
     uris: tuple[str, ...] = ()
 
     def general_names(self) -> list[x509.GeneralName]:
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in self.dns_names]
         names += [x509.RFC822Name(mail) for mail in self.mails]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in self.addresses]
+        names += [x509.IPAddress(address) for address in self.addresses]
         return names + [x509.UniformResourceIdentifier(uri) for uri in self.uris]
 
 
@@ -99,7 +102,7 @@ def read_hosts(hosts: Iterable[str]) -> Hosts:
 
     An empty one is passed over: the classic tutorials write `"hosts": [""]` for none.
     """
-    found: dict[str, dict[str, None]] = {"dns": {}, "ip": {}, "mail": {}, "uri": {}, "": {}}
+    found: dict[str, dict[Any, None]] = {"dns": {}, "ip": {}, "mail": {}, "uri": {}, "": {}}
     for host in hosts:
         if host:
             kind, value = _host(host)
@@ -114,9 +117,9 @@ def read_hosts(hosts: Iterable[str]) -> Hosts:
     return Hosts(*(tuple(found[kind]) for kind in ("dns", "ip", "mail", "uri")))
 
 
-def _host(host: str) -> tuple[str, str]:
+def _host(host: str) -> tuple[str, Any]:
     try:
-        return "ip", str(ipaddress.ip_address(host.strip("[]")))
+        return "ip", ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         pass
     if "://" in host and host.isascii() and (parts := urlsplit(host)).scheme and parts.netloc:
