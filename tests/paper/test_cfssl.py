@@ -329,6 +329,12 @@ def test_a_ca_is_renewed_with_the_same_key_so_that_its_leaves_stay_good(ca: Outp
         assert new.key == b""
 
 
+def test_a_leaf_cannot_be_renewed_as_a_ca(ca: Output):
+    leaf = gencert(ca, request())
+    with pytest.raises(CfsslError, match="not a CA"):
+        renew_authority(leaf.certificate, leaf.key, NOW)
+
+
 def test_the_json_holds_certificate_request_and_key(ca: Output):
     made = gencert(ca, request())
     assert json.loads(made.as_json()) == {

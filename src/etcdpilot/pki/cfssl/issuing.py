@@ -62,7 +62,8 @@ def init_authority(
     expiry = request.expiry or DEFAULT_AUTHORITY_EXPIRY
     certificate = self_signed(request.subject, key, now, expiry, request.path_length)
     warnings = advise_on_authority(certificate, read_policy(configuration), now) if configuration else ()
-    return Output(_pem(certificate), request_pem(request, key), b"" if key_pem else traditional_key_pem(key), warnings)
+    asked = request_pem(request, request.hosts.general_names(), key)
+    return Output(_pem(certificate), asked, b"" if key_pem else traditional_key_pem(key), warnings)
 
 
 def renew_authority(certificate_pem: bytes, key_pem: bytes, now: datetime, passphrase: bytes | None = None) -> Output:
@@ -70,17 +71,16 @@ def renew_authority(certificate_pem: bytes, key_pem: bytes, now: datetime, passp
     signer = load_signer(certificate_pem, key_pem, passphrase=passphrase)
     old = signer.certificate
     lifetime = old.not_valid_after_utc - old.not_valid_before_utc
-    length = old.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    return Output(_pem(self_signed(old.subject, signer.key, now, lifetime, length)))
+    return Output(_pem(self_signed(old.subject, signer.key, now, lifetime, _path_length(old))))
 
 
 def generate(request_text: bytes | str, signer: Signer, now: datetime, *, hostname: str = "") -> Output:
     """`gencert`: a key, its request, and the certificate that the CA makes of it."""
     request = read_request(request_text, hostname)
-    key = request.key.make()
-    certificate = signed_leaf(signer, request.subject, request.hosts.general_names(), key.public_key(), now)
-    warnings = advise_on_leaf(certificate, signer)
-    return Output(_pem(certificate), request_pem(request, key), traditional_key_pem(key), warnings)
+    key, names = request.key.make(), request.hosts.general_names()
+    certificate = signed_leaf(signer, request.subject, names, key.public_key(), now)
+    warnings = advise_on_leaf(certificate, signer, has_names=bool(names))
+    return Output(_pem(certificate), request_pem(request, names, key), traditional_key_pem(key), warnings)
 
 
 def sign(
@@ -93,7 +93,7 @@ def sign(
         subject = read_subject(Section.read(subject_text, "the subject", REQUEST))
     names = read_hosts(hostname.split(",")).general_names() if hostname else _alternative_names(request)
     certificate = signed_leaf(signer, subject, names, request.public_key(), now)
-    return Output(_pem(certificate), request_text, warnings=advise_on_leaf(certificate, signer))
+    return Output(_pem(certificate), request_text, warnings=advise_on_leaf(certificate, signer, has_names=bool(names)))
 
 
 def load_private_key(pem: bytes, passphrase: bytes | None, source: str) -> PrivateKey:
@@ -104,6 +104,17 @@ def load_private_key(pem: bytes, passphrase: bytes | None, source: str) -> Priva
         if b"ENCRYPTED" in pem:
             raise CfsslError(PRIVATE_KEY_ENCRYPTED, "Private key is encrypted.", why=error.what + error.why) from None
         raise CfsslError(PRIVATE_KEY_UNREADABLE, "Failed to parse private key", why=str(error)) from None
+
+
+def _path_length(authority: x509.Certificate) -> int | None:
+    """The limit that a CA was given; CfsslError for a certificate that is no CA's."""
+    try:
+        constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        constraints = x509.BasicConstraints(ca=False, path_length=None)
+    if not constraints.ca:
+        raise CfsslError(CA_MISMATCH, "the certificate to renew is not a CA's")
+    return constraints.path_length
 
 
 def _load_certificate(pem: bytes) -> x509.Certificate:
