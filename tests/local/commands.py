@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,3 +83,8 @@ class Folder:
     def close(self) -> None:
         for pid in self.members().values():
             os.kill(pid, signal.SIGKILL)
+
+    def destroy(self) -> None:
+        """End everything and leave nothing: a member lays out 128 MB of log."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)

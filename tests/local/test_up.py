@@ -180,7 +180,7 @@ def test_up_killed_at_any_moment_is_finished_by_up(tmp_path: Path):
                 here.run("ctl", "--", "put", "kept", "value")
                 assert "Nothing to do" in here.run("up").out
         finally:
-            here.close()
+            here.destroy()
 
 
 def finish_after_kill(here: Folder, moment: float) -> None:

@@ -28,7 +28,7 @@ def etcd_cluster() -> Iterator[LocalCluster]:
 
 
 @pytest.fixture
-def new_etcd_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def new_etcd_cluster() -> Iterator[Any]:
     """Call it with LocalCluster's arguments: a cluster of the test's own, closed when the test ends."""
     from etcdpilot.testing.local_cluster import LocalCluster
 
@@ -36,7 +36,6 @@ def new_etcd_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     def make(**wishes: Any) -> LocalCluster:
         require_etcd(wishes.get("etcd"))
-        wishes.setdefault("directory", tmp_path_factory.mktemp("etcd"))
         cluster = LocalCluster(**wishes)
         made.append(cluster)
         cluster.start()
