@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,19 +70,26 @@ def signed_leaf(
     return builder.sign(signer.key, signing_hash(signer.key))
 
 
-def _extensions(
-    signer: Signer, names: list[x509.GeneralName], public_key: object
-) -> list[tuple[x509.ExtensionType, bool]]:
-    profile = signer.profile
+Extensions = list[tuple[x509.ExtensionType, bool]]
+
+
+def _extensions(signer: Signer, names: list[x509.GeneralName], public_key: object) -> Extensions:
+    """With whether each is critical: what every leaf of the signer carries, then the leaf's own."""
+    own: Extensions = [(x509.SubjectKeyIdentifier.from_public_key(public_key), False)]  # type: ignore[arg-type]
+    if names and not signer.profile.is_ca:
+        own.append((x509.SubjectAlternativeName(names), False))
+    return _shared_extensions(signer.certificate, signer.profile) + own
+
+
+@functools.lru_cache(maxsize=8)
+def _shared_extensions(issuer: x509.Certificate, profile: SigningProfile) -> Extensions:
     length = profile.path_length if profile.is_ca else None
     found: list[tuple[x509.ExtensionType | None, bool]] = [
         (key_usage(profile.key_usages) if profile.key_usages else None, True),
         (extended_key_usage(profile.extended_usages) if profile.extended_usages else None, False),
         (x509.BasicConstraints(ca=profile.is_ca, path_length=length), True),
-        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),  # type: ignore[arg-type]
-        (issuer_key_identifier(signer.certificate), False),
+        (issuer_key_identifier(issuer), False),
         (_information_access(profile), False),
-        (x509.SubjectAlternativeName(names) if names and not profile.is_ca else None, False),
         (_revocation_list(profile), False),
     ]
     return [(extension, critical) for extension, critical in found if extension is not None]
