@@ -38,3 +38,9 @@ def every_line() -> list[Etcd]:
     """The newest of each minor release."""
     newest = {each.line: each for each in all_versions()}
     return list(newest.values())
+
+
+def usual_lines() -> list[Etcd]:
+    """The newest of the oldest and of the newest line; of every line with ETCDPILOT_LONG=1 (`make faults`)."""
+    newest = every_line()
+    return newest if os.environ.get("ETCDPILOT_LONG") == "1" else list(dict.fromkeys([*newest[:1], *newest[-1:]]))

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.etcd_versions import Etcd, every_line
+from tests.etcd_versions import Etcd, usual_lines
 from tests.local.commands import Folder
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(scope="module", params=every_line(), ids=str)
+@pytest.fixture(scope="module", params=usual_lines(), ids=str)
 def etcd(request: pytest.FixtureRequest) -> Etcd:
     return request.param
 

@@ -14,14 +14,14 @@ from etcdpilot.etcd.client import Client
 from etcdpilot.model.answers import WatchEvent
 from etcdpilot.model.errors import EtcdpilotError
 from etcdpilot.testing.local_cluster import LocalCluster
-from tests.etcd_versions import Etcd, every_line
+from tests.etcd_versions import Etcd, usual_lines
 
 pytestmark = pytest.mark.local
 
 PREFIX = "counted/"
 
 
-@pytest.fixture(scope="module", params=every_line(), ids=str)
+@pytest.fixture(scope="module", params=usual_lines(), ids=str)
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     etcd: Etcd = request.param
     with LocalCluster(etcd=str(etcd.directory), directory=tmp_path_factory.mktemp("death")) as made:

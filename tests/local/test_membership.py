@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ CLASSIC = [each for each in all_versions() if each.version in ("3.4.23", "3.5.30
 NEWEST = all_versions()[-1:]
 
 
-@pytest.fixture(params=CLASSIC + NEWEST, ids=str)
+@pytest.fixture(params=CLASSIC + NEWEST if os.environ.get("ETCDPILOT_LONG") == "1" else NEWEST, ids=str)
 def etcd(request: pytest.FixtureRequest) -> Etcd:
     return request.param
 

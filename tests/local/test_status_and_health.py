@@ -14,7 +14,7 @@ import pytest
 from etcdpilot.etcd.door import CONNECT_SECONDS
 from etcdpilot.observing.members import ANSWER_SECONDS
 from etcdpilot.testing.local_cluster import LocalCluster
-from tests.etcd_versions import Etcd, every_line
+from tests.etcd_versions import Etcd, usual_lines
 from tests.local.commands import Ended, Folder
 
 pytestmark = pytest.mark.local
@@ -48,7 +48,7 @@ MEMBER = {
 }
 
 
-@pytest.fixture(scope="module", params=every_line(), ids=str)
+@pytest.fixture(scope="module", params=usual_lines(), ids=str)
 def etcd(request: pytest.FixtureRequest) -> Etcd:
     return request.param
 

@@ -14,13 +14,13 @@ import pytest
 
 from etcdpilot.hosts.processes import all_processes
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
-from tests.etcd_versions import Etcd, every_line
+from tests.etcd_versions import Etcd, usual_lines
 from tests.local.commands import Folder
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture(params=every_line(), ids=str)
+@pytest.fixture(params=usual_lines(), ids=str)
 def etcd(request: pytest.FixtureRequest) -> Etcd:
     return request.param
 
