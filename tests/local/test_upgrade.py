@@ -77,19 +77,3 @@ def test_a_bad_release_is_no_target(cluster: Cluster):
     began_with(cluster, "3.4.23")
     refused = upgrade(cluster, "3.5.1", code=3).err
     assert "3.5.1" in refused and versions(cluster) == {"3.4.23"}
-
-
-def test_a_promoted_learner_that_the_disk_still_calls_a_learner_stops_the_way_to_3_6(cluster: Cluster):
-    """Releases before 3.5.20 promote in memory alone; 3.6 would believe the disk."""
-    require("3.5.16", "3.5.35", "3.6.16")
-    began_with(cluster, "3.5.16")
-    cluster.add(3)
-    cluster.add(4)
-    upgrade(cluster, "3.5.35")
-    ended = cluster.run("upgrade", "3.6.16", "--etcd-dir", str(THERE["3.6.16"]), "--yes", code=None)
-    if ended.code:
-        assert "another member table" in ended.err and "learner there" in ended.err, ended.err
-        assert versions(cluster) == {"3.5.35"}
-    else:
-        # 3.5.35 puts the records right when it starts; then there is nothing to stop.
-        cluster.is_settled(*NAMES, "etcd-3", "etcd-4")
