@@ -71,8 +71,11 @@ def members(messages: Iterable[pb.Member]) -> tuple[answers.MemberEntry, ...]:
 
 
 def status(message: pb.StatusResponse) -> answers.MemberStatus:
-    """Only 3.6 and later tell the storage version, and with it the quota and the downgrade."""
-    newer = bool(message.storage_version)
+    """Only 3.6 and later tell the storage version, the quota and the downgrade; the first two not from the first second.
+
+    A member that has just formed answers with no storage version until the leader has settled the cluster's version.
+    """
+    newer = bool(message.storage_version or message.db_size_quota or message.HasField("downgrade_info"))
     return answers.MemberStatus(
         header=header(message.header),
         version=message.version,
@@ -84,7 +87,7 @@ def status(message: pb.StatusResponse) -> answers.MemberStatus:
         raft_applied_index=message.raft_applied_index,
         is_learner=message.is_learner,
         errors=tuple(message.errors),
-        storage_version=message.storage_version if newer else None,
+        storage_version=message.storage_version or None,
         db_size_quota=message.db_size_quota if newer else None,
         downgrade_target=message.downgrade_info.target_version if newer else None,
     )

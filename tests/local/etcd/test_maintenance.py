@@ -31,8 +31,20 @@ async def test_status_is_that_of_the_member_asked(cluster: RawCluster, client: C
         assert 0 < status.db_size_in_use <= status.db_size
         assert 0 < status.raft_applied_index <= status.raft_index
         assert status.revision > 0 and not status.errors and not status.is_learner
-        newer = cluster.members["a"].binaries.line >= (3, 6)
-        assert (status.storage_version is not None, status.db_size_quota is not None) == (newer, newer)
+
+
+async def test_a_storage_version_and_a_quota_are_told_from_3_6_on_alone(cluster: RawCluster, client: Client) -> None:
+    member = client.at(cluster.endpoints[0]).maintenance
+    if cluster.members["a"].binaries.line < (3, 6):
+        status = await member.status()
+        assert (status.storage_version, status.db_size_quota, status.downgrade_target) == (None, None, None)
+        return
+
+    async def told() -> bool:  # none is told until the leader has settled the version of the cluster
+        return (await member.status()).storage_version is not None
+
+    await eventually(told)
+    assert (await member.status()).db_size_quota is not None
 
 
 async def test_hashes_of_keys_agree_at_one_revision(cluster: RawCluster, client: Client) -> None:
