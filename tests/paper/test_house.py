@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 import etcdpilot
 from etcdpilot.cli.main import VERBS
@@ -78,6 +80,14 @@ def test_every_verb_has_its_help():
         command = getattr(importlib.import_module(f"etcdpilot.cli.{module}"), name)
         assert command.help, verb
         assert line.endswith("."), verb
+
+
+def test_no_line_of_help_is_cut_off():
+    for verb, (module, name, _) in VERBS.items():
+        command = getattr(importlib.import_module(f"etcdpilot.cli.{module}"), name)
+        if isinstance(command, click.Group):
+            shown = CliRunner().invoke(command, ["--help"]).output
+            assert set(command.commands) and "..." not in shown.replace("[ARGS]...", ""), verb
 
 
 HEAVY = ("grpc", "asyncssh", "pydantic", "cryptography", "yaml", "ruamel", "dns", "rich", "asyncio", "google.protobuf")

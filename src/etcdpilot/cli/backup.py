@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etcdpilot.cli.choosing import Chosen, Command, choose, with_file, with_output
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.views import backups as views
 from etcdpilot.cli.views import document
 from etcdpilot.model.errors import Refused, SpecError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 LOCAL_STORE = "backups"  # below the state folder
 
 
-@click.group()
+@click.group(cls=Verbs)
 def backup() -> None:
     """Take backups, prove them, look into them, and let old ones go."""
 

@@ -47,8 +47,8 @@ def with_output(command: Command) -> Command:
 def with_file(command: Command) -> Command:
     """`-f` and `--state`, before the verb or after it; the command gets `file` and `state`."""
 
-    @click.option("-f", "--file", "own_file", default=None, help="The cluster file.")
-    @click.option("--state", "own_state", default=None, help="The state folder.")
+    @click.option("-f", "--file", "own_file", metavar="FILE", default=None, help="The cluster file.")
+    @click.option("--state", "own_state", metavar="DIR", default=None, help="The state folder.")
     @functools.wraps(command)
     def wrapped(own_file: str | None, own_state: str | None, **arguments: Any) -> Any:
         ctx = get_current_context()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.model.addresses import MemberUrl, bracketed
 from etcdpilot.model.errors import SpecError
 
 
-@click.group()
+@click.group(cls=Verbs)
 def discovery() -> None:
     """A discovery service of your own, and tokens for bootstrapping through one."""
 

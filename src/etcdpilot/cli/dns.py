@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etcdpilot.cli.choosing import choose, with_file, with_output
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.model.cluster import ClusterSpec, Dns
 from etcdpilot.model.errors import SpecError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from etcdpilot.model.names import NamesSeen
 
 
-@click.group()
+@click.group(cls=Verbs)
 def dns() -> None:
     """Records for a bootstrap through DNS, and whether those there are do."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etcdpilot.cli.choosing import Command, choose, with_file, with_output
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.look import Strangers, with_endpoints
 from etcdpilot.cli.views import document
 from etcdpilot.model.errors import EtcdpilotError, Refused, SpecError
@@ -61,7 +62,7 @@ def of_cluster(command: Command) -> Command:
     return with_file(with_output(with_endpoints(wrapped)))
 
 
-@click.group()
+@click.group(cls=Verbs)
 def kv() -> None:
     """Read, write, watch, export and compare keys; Kubernetes' values are shown decoded."""
 

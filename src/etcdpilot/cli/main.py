@@ -69,9 +69,13 @@ HEADER = "etcdpilot [-f FILE] [-o human|json] VERB — build, prove and operate 
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
-@click.option("-f", "--file", default=None, envvar="ETCDPILOT_FILE", help="The cluster file.")
+@click.option("-f", "--file", metavar="FILE", default=None, envvar="ETCDPILOT_FILE", help="The cluster file.")
 @click.option(
-    "--state", default=None, envvar="ETCDPILOT_STATE", help="The state folder, when it is not beside the file."
+    "--state",
+    metavar="DIR",
+    default=None,
+    envvar="ETCDPILOT_STATE",
+    help="The state folder, when it is not beside the file.",
 )
 @click.option(
     "-o",

@@ -10,6 +10,7 @@ import click
 
 from etcdpilot.cli.change import Consent, carry_out, make_plan, require_no_refusals, waived
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.look import Strangers, look_at_status
 from etcdpilot.cli.views import document
 from etcdpilot.cli.views.text import columns
@@ -23,7 +24,7 @@ YES = click.option("--yes", is_flag=True, help="Do not ask.")
 EVENTS = click.option("--events", is_flag=True, help="One JSON event a line.")
 
 
-@click.group()
+@click.group(cls=Verbs)
 def member() -> None:
     """Add, remove, replace and move members, one safe step at a time."""
 

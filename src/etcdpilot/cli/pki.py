@@ -6,9 +6,10 @@ import click
 
 from etcdpilot.cli.cfssl import bundle, gencert, info, print_defaults, sign
 from etcdpilot.cli.check import check
+from etcdpilot.cli.groups import Verbs
 
 
-@click.group()
+@click.group(cls=Verbs)
 def pki() -> None:
     """Make certificates from cfssl's JSON files, and judge certificates."""
 

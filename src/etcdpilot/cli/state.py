@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from etcdpilot.cli.choosing import choose, with_file
+from etcdpilot.cli.groups import Verbs
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.lock import locked
 from etcdpilot.stores.state import StateFolder
@@ -19,7 +20,7 @@ from etcdpilot.stores.writing import write_private
 PASSPHRASE = "ETCDPILOT_PASSPHRASE"
 
 
-@click.group()
+@click.group(cls=Verbs)
 def state() -> None:
     """Take the keys of the authorities, the operator's certificate and the token elsewhere, encrypted."""
 
