@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
+from etcdpilot.applying.given import bytes_of, goes_first, take_operator
 from etcdpilot.model.certificates import AuthoritySpec, CertificateSpec, KeyKind
 from etcdpilot.model.cluster import ClusterSpec, Profile
-from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, LeafCertificate, LeafKey, Text
+from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, Given, LeafCertificate, LeafKey, Text
 from etcdpilot.model.memory import AuthorityKept
 from etcdpilot.model.steps import MakeAuthorities, WriteFiles
 from etcdpilot.observing.memory import authority as kept_authority
@@ -26,6 +27,9 @@ OPERATOR = "root"  # with etcd's own auth on, health, hashes and snapshots go on
 
 
 async def make_authorities(step: MakeAuthorities, world: RealWorld) -> None:
+    if world.wanted.tls.given is not None:
+        take_operator(world.wanted.tls.given, world)
+        return await world.reopen_door()
     await asyncio.to_thread(make_missing, step.names, world.wanted, world.state, world.clock.now())
     kept = tuple(found for name in world.state.authorities() if (found := kept_authority(world.state, name)))
     world.memory = replace(world.memory, authorities=kept, has_operator=True)
@@ -92,7 +96,7 @@ def files_of(files: tuple[FileSpec, ...], world: RealWorld, shared: dict[Certifi
                 shared[file.content.spec] = leaf
     if issued:
         world.state.note_keys(tuple(fingerprint_and_hash(leaf) for leaf in issued.values()))
-    ordered = sorted(files, key=lambda file: not isinstance(file.content, LeafKey))
+    ordered = sorted(files, key=lambda file: not goes_first(file.content))
     return [FileToWrite(file.path, file.mode, file.owner, content(file, issued, world)) for file in ordered]
 
 
@@ -116,6 +120,8 @@ def content(file: FileSpec, issued: dict[str, Issued], world: RealWorld) -> byte
             return issued[file.path].certificate_pem
         case LeafKey(certificate_path):
             return issued[certificate_path].key_pem
+        case Given() as given:
+            return bytes_of(given, world.state)
         case AuthorityBundle(authorities):
             kept: list[AuthorityKept | None] = [kept_authority(world.state, name) for name in authorities]
             return "".join(each.certificate for each in kept if each).encode()

@@ -13,6 +13,7 @@ from enum import Enum
 
 from etcdpilot.model.addresses import bracketed, host_part
 from etcdpilot.model.answers import MemberEntry
+from etcdpilot.model.given import GivenFiles, Signer
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.versions import Version
 
@@ -190,6 +191,9 @@ class Tls:
     loopback_names: bool  # localhost and the loopback addresses are in every server certificate
     files: CertificateFiles
     client_file: str  # stem of a client certificate to be installed beside the servers', empty for none
+    given: GivenFiles | None = None  # somebody else makes the certificates; None: they are made here
+    signer: Signer | None = None  # an authority of somebody else's signs them here
+    sealed: bool = False  # the authorities' keys are kept encrypted with a passphrase
 
 
 # Stands behind a member's name in its URLs while the address of its `interface` has not been read (RFC 2606: reserved,

@@ -40,7 +40,27 @@ class AuthorityBundle:
     authorities: tuple[str, ...]
 
 
-Content = Text | LeafCertificate | LeafKey | AuthorityBundle
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file of somebody else's making: where it lies here (absolute, or below the state folder), and its digest.
+
+    `sha256` is that of the bytes that were judged, so nothing else can be installed; empty where there is no file.
+    """
+
+    path: str
+    role: str  # server_cert, server_key, peer_cert, peer_key, client_ca, peer_ca, operator_cert, operator_key
+    sha256: str = ""
+
+    @property
+    def is_authority(self) -> bool:
+        return self.role.endswith("_ca")
+
+    @property
+    def is_key(self) -> bool:
+        return self.role.endswith("_key")
+
+
+Content = Text | LeafCertificate | LeafKey | AuthorityBundle | Given
 
 
 @dataclass(frozen=True, slots=True)

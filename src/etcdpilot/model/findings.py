@@ -35,6 +35,7 @@ class Finding:
     what: str
     why: str = ""
     remedy: str = ""
+    stops: bool = False  # nothing can be built with it: a member would not start, or nobody would get in
 
     def __str__(self) -> str:
         return f"{self.severity.value} {self.rule} {self.where}: {self.what}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etcdpilot.model.certificates import CertificateFacts
+from etcdpilot.model.given import NOTHING_GIVEN, GivenSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class AuthorityKept:
     name: str
     certificate: str  # PEM
     facts: CertificateFacts
+    sealed: bool = False  # its key is encrypted with a passphrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Memory:
     authorities: tuple[AuthorityKept, ...] = ()
     has_operator: bool = False  # the operator's client certificate is there
     key_hashes: tuple[tuple[str, str], ...] = ()  # fingerprint of an issued leaf, SHA-256 of its key file
+    tried: tuple[str, ...] = ()  # SHA-256 of tokens of first starts through discovery that came to nothing
+    given: GivenSeen = NOTHING_GIVEN  # certificates of somebody else's making
 
     def authority(self, name: str) -> AuthorityKept | None:
         return next((kept for kept in self.authorities if kept.name == name), None)

@@ -19,6 +19,8 @@ class MakeAuthorities:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
+        if not self.names:
+            return "take the operator's certificate into the state folder"
         return f"make the certificate authorities {listed(self.names)} and the operator's certificate"
 
 

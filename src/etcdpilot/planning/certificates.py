@@ -16,6 +16,10 @@ def authority_steps(wanted: ClusterSpec, files: Iterator[FileSpec], memory: Memo
     """The authorities that some wanted file needs and the state folder does not hold."""
     if not wanted.encrypted:
         return
+    if wanted.tls.given is not None:
+        if not memory.has_operator:
+            yield MakeAuthorities(())
+        return
     needed = dict.fromkeys(name for file in files for name in authorities_of(file))
     missing = tuple(name for name in needed if memory.authority(name) is None)
     if missing or not memory.has_operator:

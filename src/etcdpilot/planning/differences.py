@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, LeafCertificate, Text
+from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, Given, LeafCertificate, Text
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.plans import FileChange
@@ -47,6 +47,8 @@ def change_of(member: str, file: FileSpec, host: HostSeen, memory: Memory, now: 
             return FileChange(member, file.path, f"changed{also}", unified(file.path, there.text, text))
         case LeafCertificate(spec) if why := due(spec, host.certificate(file.path), memory, now):
             return FileChange(member, file.path, f"made anew: {why}")
+        case Given(path, _, sha256) if sha256 != there.sha256:
+            return FileChange(member, file.path, f"changed: {path} is another one")
         case AuthorityBundle() if attributes(there) == attributes(file):
             return FileChange(member, file.path, "changed: the authorities are others")
         case _ if attributes(there) != attributes(file):

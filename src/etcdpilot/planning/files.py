@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from etcdpilot.model.cluster import ClusterSpec, MemberSpec
-from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, LeafCertificate, LeafKey, Text
+from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, Given, LeafCertificate, LeafKey, Text
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import HostSeen, Marker
 from etcdpilot.planning.certificates import due
@@ -44,7 +45,15 @@ def wanted_files(
     """
     initial = initial or initial_cluster(wanted, memory, formed=formed)
     marker = marker_of(wanted, member, memory, formed=formed)
-    return (*certificate_files(wanted, member), *member_files(wanted, member, initial, marker))
+    certificates = tuple(with_digest(file, memory) for file in certificate_files(wanted, member))
+    return (*certificates, *member_files(wanted, member, initial, marker))
+
+
+def with_digest(file: FileSpec, memory: Memory) -> FileSpec:
+    """What somebody else made is installed as it was judged, byte for byte."""
+    if not isinstance(file.content, Given):
+        return file
+    return replace(file, content=replace(file.content, sha256=memory.given.sha256(file.content.path)))
 
 
 def differing(files: tuple[FileSpec, ...], host: HostSeen, memory: Memory, now: datetime) -> tuple[FileSpec, ...]:
@@ -65,6 +74,8 @@ def differs(file: FileSpec, host: HostSeen, memory: Memory, renewed: set[str]) -
             return attributes_differ(file, there) or there is None or there.sha256 != text.sha256
         case AuthorityBundle(authorities):
             return attributes_differ(file, there) or there is None or there.sha256 != bundle_hash(authorities, memory)
+        case Given(_, _, sha256):
+            return attributes_differ(file, there) or there is None or there.sha256 != sha256
         case LeafCertificate():
             return file.path in renewed or attributes_differ(file, there)
         case LeafKey(certificate_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec
-from etcdpilot.model.files import AuthorityBundle, FileSpec, Text
+from etcdpilot.model.files import AuthorityBundle, FileSpec, Given, Text
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import MemberState
@@ -103,11 +103,15 @@ def reason_to_restart(
     differing = options_that_differ(options, running_options(host.process), version)
     if differing:
         return f"it runs with another {listed(differing)}"
-    if bundles := tuple(file for file in changed if isinstance(file.content, AuthorityBundle)):
+    if bundles := tuple(file for file in changed if is_authority(file)):
         return f"etcd reads {bundles[0].path} only when it starts"
     if units := [file for file in changed if is_unit(file) and host.file(file.path) and not only_initial(file, host)]:
         return f"{units[0].path.rsplit('/', 1)[-1]} changed"
     return ""
+
+
+def is_authority(file: FileSpec) -> bool:
+    return isinstance(file.content, AuthorityBundle) or (isinstance(file.content, Given) and file.content.is_authority)
 
 
 def is_unit(file: FileSpec) -> bool:

@@ -15,6 +15,7 @@ from etcdpilot.model.certificates import (
 )
 from etcdpilot.model.cluster import ClusterSpec, HostKind, MemberSpec, Profile
 from etcdpilot.model.files import AuthorityBundle, FileSpec, LeafCertificate, LeafKey
+from etcdpilot.rendering.given_files import given_files
 from etcdpilot.rendering.security import shared_common_name
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -28,6 +29,8 @@ def certificate_files(spec: ClusterSpec, member: MemberSpec) -> tuple[FileSpec, 
     """
     if not spec.encrypted:
         return ()
+    if spec.tls.given is not None:
+        return given_files(spec, member, spec.tls.given, files_owner(spec, member))
     return (*authority_files(spec, member), *leaf_files(spec, member), *client_files(spec, member))
 
 

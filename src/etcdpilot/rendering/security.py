@@ -35,8 +35,8 @@ def peer_check(spec: ClusterSpec, member: MemberSpec) -> dict[str, str]:
 
 def peers_common_name(spec: ClusterSpec) -> str:
     """The common name that all peer certificates share; empty where each has its member's."""
-    if spec.tls.subject.common_name:
-        return spec.tls.subject.common_name
+    if spec.tls.subject.common_name or spec.tls.given is not None:
+        return spec.tls.subject.common_name  # whom others make certificates out to is known only where the file says
     if spec.tls.profile is Profile.SHARED:
         return shared_common_name(spec)
     return spec.members[0].name if len(spec.members) == 1 else ""
