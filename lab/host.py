@@ -105,6 +105,15 @@ class Host:
         beside.chmod(mode)
         beside.rename(target)
 
+    def files(self, below: str, pattern: str) -> dict[int, str]:
+        """Files of its disk by their inode numbers, whether it is on or not: a renamed one keeps its own."""
+        top = self._machine.mount / below
+        return {path.stat().st_ino: str(path.relative_to(self._machine.mount)) for path in top.rglob(pattern)}
+
+    def runs(self, command: str) -> bool:
+        """Whether a process of this name runs in it; False for one that is off."""
+        return any(_command_of(pid) == command for pid in self._machine.processes())
+
     def pids(self, command: str) -> list[int]:
         """Processes of this name in the host, by the box's own numbers."""
         leader = self._leader()
@@ -166,6 +175,19 @@ class Host:
         self.replug()
         record = self._machine.record
         give_identity(self._machine.mount, self._machine.node, record.prefix, record.folder / "keys")
+
+    def freeze(self, place: Path) -> None:
+        """Keeps what is on its disk below `place` (of the box), and leaves the host off and empty."""
+        self.power_cut()
+        self._machine.freeze(place)
+
+    def thaw(self, place: Path, *, small: tuple[str, int] | None = None) -> None:
+        """As it was when it was frozen, still to be booted; `small` is a path with an empty disk of so many MB."""
+        self.become_empty()
+        self._machine.thaw(place)
+        self.replug()
+        if small is not None:
+            disks.add_disk(self._machine.folder, *small)
 
     # Faults
 
@@ -243,3 +265,9 @@ class Host:
         if leader is None:
             raise LabError(f"{self.name} is off")
         return leader
+
+
+def _command_of(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    return ""

@@ -99,6 +99,11 @@ class Lab:
         """The hosts in use, running or not: those that have a root to boot from."""
         return tuple(host for host in self._all if host.installed)
 
+    @property
+    def all_hosts(self) -> tuple[Host, ...]:
+        """Those of a smaller use too: every host that this lab ever had."""
+        return tuple(self._all)
+
     def host(self, name: str) -> Host:
         for host in self._all:
             if host.name == name:
@@ -182,6 +187,11 @@ class Lab:
         self._controller_files(resolver)
         for host in self.hosts:
             host.write_offline("etc/resolv.conf", resolver)
+
+    def also_at(self, host: Host, address: str) -> None:
+        """A second address of a host, on its only interface; known_hosts knows it. It stays until the host is clean."""
+        host.run(f"ip addr add {address}/24 dev eth0")
+        (self.home / ".ssh/known_hosts").write_text(self._known_hosts({address: host.address}), encoding="utf-8")
 
     def freeze_dns(self) -> None:
         """Questions for names are swallowed: who asks waits for its own deadline. `dns` again ends it."""

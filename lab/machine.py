@@ -23,6 +23,8 @@ from lab.disks import disks, remove_disks
 from lab.ledger import Run
 from lab.network import Node
 
+LIBRARY = "usr/local/lib/etcdpilot"  # where the product keeps programs, each version in a folder of its own
+
 # Enters its control groups, then becomes the machine's supervisor.
 _ENTER_AND_EXEC = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 1; shift; done; shift; exec "$@"'
 
@@ -56,6 +58,10 @@ class Machine:
         """The machine's PID 1 by the box's own number."""
         return next((pid for pid in cgroups.processes(self.group) if _own_number(pid) == "1"), None)
 
+    def processes(self) -> set[int]:
+        """All of its processes, by the box's own numbers."""
+        return cgroups.processes(self.group)
+
     @property
     def installed(self) -> bool:
         return self.mount.is_dir()
@@ -70,9 +76,26 @@ class Machine:
     def install(self) -> None:
         """The clean base, ready to boot."""
         for name in ("upper", "work", "root"):
-            (self.folder / name).mkdir(parents=True)
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         layers = f"lowerdir={base_folder()},upperdir={self.folder}/upper,workdir={self.folder}/work"
         run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.mount)])
+
+    def freeze(self, place: Path) -> None:
+        """What was written since it was clean, into `place`; the machine must be off, and is removed by that."""
+        succeeds(["umount", "--lazy", str(self.mount)])
+        place.mkdir(parents=True)
+        (self.folder / "upper").rename(place / "upper")
+        if (place / "upper" / LIBRARY).is_dir():
+            (place / "upper" / LIBRARY).rename(place / "library")
+        self.remove()
+
+    def thaw(self, place: Path) -> None:
+        """The clean base with what was frozen; programs, which are never written over, are shared and not copied."""
+        self.folder.mkdir(parents=True)
+        run(["cp", "-a", "--sparse=auto", str(place / "upper"), str(self.folder / "upper")])
+        if (place / "library").is_dir():
+            run(["cp", "-al", str(place / "library"), str(self.folder / "upper" / LIBRARY)])
+        self.install()
 
     def power_on(self) -> None:
         """Starts booting; the caller waits for what it needs."""

@@ -35,8 +35,10 @@ def lose(prefix: str, percent: float) -> None:
     _add(prefix, [f"numgen random mod 1000 < {round(percent * 10)} drop"])
 
 
-def _drops(source: Node, target: Node) -> tuple[str, str]:
+def _drops(source: Node, target: Node) -> tuple[str, ...]:
     return (
+        # By their ports on the switch too: a node may have more addresses than those it was born with.
+        f'iifname "{source.name}" oifname "{target.name}" ether type ip drop',
         f"ip saddr {source.address} ip daddr {target.address} drop",
         f"ip6 saddr {source.address6} ip6 daddr {target.address6} drop",
     )

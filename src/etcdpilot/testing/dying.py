@@ -1,8 +1,9 @@
-"""The command line, killed (SIGKILL) at a moment that is counted in lines of its journal.
+"""The command line, killed (SIGKILL) or held (SIGSTOP) at a moment that is counted in lines of its journal.
 
     python -m etcdpilot.testing.dying after:3 apply --yes       when the third line stands: intent noted, nothing done
     python -m etcdpilot.testing.dying before:4 apply --yes      before the fourth: the step is done, and not noted
     python -m etcdpilot.testing.dying after:3+0.05 apply --yes  in the middle of it
+    python -m etcdpilot.testing.dying stop:after:3 apply --yes  held there, until SIGCONT
 
 A step writes two lines, `started` and `done`. With fewer lines than that it ends as the command line does.
 """
@@ -18,11 +19,7 @@ from typing import Any
 
 from etcdpilot.stores.journal import Journal
 
-MOMENT = re.compile(r"(before|after):(\d+)(?:\+([\d.]+))?")
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+MOMENT = re.compile(r"(stop:)?(before|after):(\d+)(?:\+([\d.]+))?")
 
 
 def prepare(moment: str) -> None:
@@ -30,8 +27,12 @@ def prepare(moment: str) -> None:
     match = MOMENT.fullmatch(moment)
     if match is None:
         raise SystemExit(f"no moment: {moment}")
-    side, number, later = match[1], int(match[2]), float(match[3] or 0)
+    sent = signal.SIGSTOP if match[1] else signal.SIGKILL
+    side, number, later = match[2], int(match[3]), float(match[4] or 0)
     write, lines = Journal.write, 0
+
+    def die() -> None:
+        os.kill(os.getpid(), sent)
 
     def deadly(self: Journal, *words: Any, **more: Any) -> None:
         nonlocal lines

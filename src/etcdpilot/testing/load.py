@@ -32,6 +32,7 @@ from etcdpilot.model.errors import EtcdpilotError
 PREFIX = "/etcdpilot/load/"
 PATIENCE = 60.0  # a write that is not acknowledged by then counts as given up; never as lost
 QUIET = 0.05  # between two attempts when no endpoint takes one
+PAUSE = 0.5  # from here on a gap between two acknowledgements is told with its beginning and its end
 
 
 @dataclass
@@ -43,11 +44,14 @@ class Record:
     repeats: dict[str, int] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
     watched: dict[str, int] = field(default_factory=dict)
+    newest: int = 0  # the revision of the last event; one change has one, and they only grow
+    out_of_order: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
 
     def document(self, found: set[str]) -> dict[str, Any]:
         times = sorted(self.acknowledged.values())
         gaps = [later - earlier for earlier, later in pairwise(times)]
+        pauses = [(earlier, later) for earlier, later in pairwise(times) if later - earlier > PAUSE]
         return {
             "begun": self.begun,
             "acknowledged": len(times),
@@ -55,12 +59,20 @@ class Record:
             "repeats": sum(self.repeats.values()),
             "most_repeats_of_one": max(self.repeats.values(), default=0),
             "longest_gap": round(max(gaps, default=0.0), 4),
+            "pauses": pauses,
             "lost": sorted(set(self.acknowledged) - found),
             "not_watched": sorted(set(self.acknowledged) - set(self.watched)),
             # A write that was repeated may have been done twice: two changes, two events, and rightly so.
             "watched_twice": sorted(k for k, seen in self.watched.items() if seen > 1 + self.repeats.get(k, 0)),
+            "out_of_order": self.out_of_order,
             "causes": self.causes[:20],
         }
+
+    def note_event(self, key: str, revision: int) -> None:
+        self.watched[key] = self.watched.get(key, 0) + 1
+        if revision <= self.newest:
+            self.out_of_order.append(f"{key} at {revision}, after {self.newest}")
+        self.newest = max(self.newest, revision)
 
 
 class Load:
@@ -119,8 +131,7 @@ class Load:
         async with self.client.watch(self.prefix, prefix=True, start_revision=1) as events:
             async for event in events:
                 if isinstance(event, WatchEvent):
-                    key = event.kv.key.decode()
-                    self.record.watched[key] = self.record.watched.get(key, 0) + 1
+                    self.record.note_event(event.kv.key.decode(), event.kv.mod_revision)
 
     async def read_back(self) -> set[str]:
         """Every key that there is, by a linearizable read; asks until somebody answers."""
