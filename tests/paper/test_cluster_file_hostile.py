@@ -108,6 +108,23 @@ OTHER_WAYS: list[tuple[Path, Any]] = [
     (("bootstrap",), {"static": "true"}),
     (("bootstrap",), {"discovery": {"url": "https://discovery.example/v2/keys/abc"}}),
     (("bootstrap",), {"discovery": {"endpoints": ["https://192.0.2.98:2379"], "token": "abc"}}),
+    (("tls",), {"certificates": "requested"}),
+    (("tls",), {"signer": {"cert": "ca/chain.pem", "key": "ca/key.pem"}, "authority-passphrase": "true"}),
+    (
+        ("tls",),
+        {
+            "given": {
+                "server-cert": "pki/server.crt",
+                "server-key": "pki/server.key",
+                "peer-cert": "pki/peer.crt",
+                "peer-key": "pki/peer.key",
+                "client-ca": "pki/ca.crt",
+                "peer-ca": "pki/peer-ca.crt",
+                "operator-cert": "pki/root.crt",
+                "operator-key": "pki/root.key",
+            }
+        },
+    ),
 ]
 
 # None of these has a meaning in any field; each is a way out of quoting, of a line, of a folder, or of what one sees.

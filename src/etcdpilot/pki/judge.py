@@ -31,6 +31,8 @@ class Use:
     where: str  # such as "etcd-0 /etc/etcd/tls/server.crt"
     purpose: Purpose | None = None  # None: any leaf, of which nothing more is known
     addresses: tuple[str, ...] = ()  # every name and address that others dial it by
+    nearby: tuple[str, ...] = ()  # what only who sits on the same machine dials, such as 127.0.0.1
+    common_name: str = ""  # the only one that peers let in, where they are told one
     sources: tuple[str, ...] = ()  # the addresses that a member's own connections to its peers come from
     chain: tuple[CertificateFacts, ...] | None = None  # from it up to a trusted authority; empty: there is none
     key: str | None = None  # `public_key` of the key that lies beside it
@@ -40,7 +42,7 @@ class Use:
 
 def judge(leaf: CertificateFacts, use: Use, now: datetime) -> tuple[Finding, ...]:
     """Everything that is wrong with a leaf for this use, the gravest first."""
-    rules = (lifetime, names, sources, usages, trust, subject, key_pair, strength)
+    rules = (lifetime, names, allowed_name, sources, usages, trust, subject, key_pair, strength)
     found = [finding for rule in rules for finding in rule(leaf, use, now)]
     return tuple(sorted(found, key=lambda finding: finding.severity.rank))
 
@@ -77,6 +79,7 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
             f"is not valid before {_date(leaf.not_before)}",
             f"By the clock that was asked it is {_date(now)}: every handshake is refused.",
             "Set the clock right; if it is right, issue the certificate again: etcdpilot apply",
+            stops=True,
         )
     elif severity := _urgency(leaf.not_after - now):
         days = leaf.days_left(now)
@@ -84,25 +87,42 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
         # etcd starts with an expired certificate and old connections live on, so a cluster may look well until its
         # next restart.
         why = "New connections are refused; those that are open live on until the next restart." if days < 0 else ""
-        yield Finding("TLS-001", severity, use.where, what, why, "Issue it again: etcdpilot apply")
+        remedy = "Issue it again: etcdpilot apply"
+        yield Finding("TLS-001", severity, use.where, what, why, remedy, stops=leaf.not_after <= now)
 
 
 def names(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
     """Every address it is dialled by stands in it."""
-    missing = [host for host in use.addresses if not covers(leaf, host)]
-    if missing:
-        why = (
-            f"It is valid for {', '.join(leaf.hosts)}."
-            if leaf.hosts
-            else "It has only a common name, which is ignored."
-        )
+    for hosts, severity in ((use.addresses, Severity.ERROR), (use.nearby, Severity.WARNING)):
+        missing = [host for host in hosts if not covers(leaf, host)]
+        if missing:
+            why = (
+                f"It is valid for {', '.join(leaf.hosts)}."
+                if leaf.hosts
+                else "It has only a common name, which is ignored."
+            )
+            yield Finding(
+                "TLS-003",
+                severity,
+                use.where,
+                f"does not cover {', '.join(missing)}",
+                f"{why} Who connects by what is missing refuses it.",
+                "Name every address that is advertised or listened on, and issue it again: etcdpilot apply",
+                stops=severity is Severity.ERROR,
+            )
+
+
+def allowed_name(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
+    """Peers that are told one common name (`peer-cert-allowed-cn`) let in nobody else."""
+    if use.common_name and leaf.common_name != use.common_name:
         yield Finding(
-            "TLS-003",
+            "TLS-017",
             Severity.ERROR,
             use.where,
-            f"does not cover {', '.join(missing)}",
-            f"{why} Who connects by what is missing refuses it.",
-            "Name every address that is advertised or listened on, and issue it again: etcdpilot apply",
+            f"is made out to {leaf.common_name or 'nobody'}, and peers let in {use.common_name} alone",
+            "etcd refuses every connection of this member to its peers.",
+            f"Issue it again with the common name {use.common_name}: etcdpilot apply",
+            stops=True,
         )
 
 
@@ -127,6 +147,7 @@ def sources(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding
             if by_name
             else f"Peers refuse the connection; it is valid for {', '.join(leaf.ip_addresses)}.",
             "Add the address to the certificate and issue it again: etcdpilot apply",
+            stops=not by_name,
         )
 
 
@@ -141,7 +162,9 @@ def usages(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]
             if usage not in leaf.extended_usages:
                 why = _WITHOUT[use.purpose, usage]
                 remedy = f"Issue it again with the usage “{usage}”: etcdpilot apply"
-                yield Finding(rule, Severity.ERROR, use.where, f"lacks the usage “{usage}”", why, remedy)
+                # etcd itself does without the client's usage in a server's certificate; only its gateway does not.
+                stops = (use.purpose, usage) != (Purpose.SERVER, CLIENT_AUTH)
+                yield Finding(rule, Severity.ERROR, use.where, f"lacks the usage “{usage}”", why, remedy, stops=stops)
     if leaf.usages and KeyUsage.DIGITAL_SIGNATURE not in leaf.usages:
         why = "A TLS 1.3 handshake is signed, and this key may not sign."
         yield Finding(
@@ -151,6 +174,7 @@ def usages(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]
             "lacks the usage “digital signature”",
             why,
             "Issue it again: etcdpilot apply",
+            stops=True,
         )
 
 
@@ -182,6 +206,7 @@ def trust(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
             "was not signed by any authority that is trusted here",
             f"Its issuer is {name_text(leaf.issuer)}; an authority of that name with another key does not count.",
             "Trust the issuer, or issue the certificate from the authority that is trusted.",
+            stops=True,
         )
     for signed, issuer in zip(use.chain, use.chain[1:], strict=False):
         yield from _link(signed, issuer, use, now)
@@ -190,7 +215,8 @@ def trust(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
 def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
     name = name_text(issuer.subject)
     if not issuer.is_ca or (issuer.usages and KeyUsage.CERT_SIGN not in issuer.usages):
-        yield Finding("TLS-010", Severity.ERROR, use.where, f"was signed by {name}, which may not sign certificates")
+        what = f"was signed by {name}, which may not sign certificates"
+        yield Finding("TLS-010", Severity.ERROR, use.where, what, "Everybody refuses it.", stops=True)
     if issuer.not_after < now <= signed.not_after:
         why = f"{name} ended on {_date(issuer.not_after)}: what it signed is refused with it."
         yield Finding(
@@ -200,6 +226,7 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
             "has an expired authority",
             why,
             "Make a new authority, and issue everything from it.",
+            stops=True,
         )
     elif issuer.not_after < signed.not_after:
         yield Finding(
@@ -225,8 +252,11 @@ def subject(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding
         f"has the subject of its authority: {name_text(leaf.subject)}",
         "Only its key identifiers tell it from a self-signed certificate."
         if told_apart
-        else "OpenSSL, curl and Python take it for a self-signed certificate and refuse it; Go, and so etcd, does not.",
+        else "OpenSSL, curl, Python and gRPC outside of Go take it for a self-signed certificate and refuse it; Go, and "
+        "so etcd, does not.",
         "Give the authority or the certificate another common name, and issue it again.",
+        # What we speak to a member with is BoringSSL, which refuses it as OpenSSL does.
+        stops=use.purpose is Purpose.SERVER and not told_apart,
     )
 
 
@@ -235,7 +265,8 @@ def key_pair(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
     if use.key is not None and use.key != leaf.public_key:
         why = "etcd does not start with this pair, and a running one refuses every handshake."
         remedy = "Put both files of one pair in place: etcdpilot apply"
-        yield Finding("TLS-009", Severity.ERROR, use.where, "does not belong to the key beside it", why, remedy)
+        what = "does not belong to the key beside it"
+        yield Finding("TLS-009", Severity.ERROR, use.where, what, why, remedy, stops=True)
     if use.key_mode is not None and use.key_mode & 0o077:
         why = "Whoever reads the key can pose as this member." if use.key_mode & 0o004 else "It is more than 0600."
         what = f"has a key file of mode {use.key_mode & 0o7777:04o}"
@@ -243,7 +274,8 @@ def key_pair(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
     if use.key_readable is False:
         why = "etcd exits with “permission denied” at its next start."
         remedy = "Make the user that etcd runs as the owner of the key file."
-        yield Finding("TLS-009", Severity.ERROR, use.where, "has a key that its member cannot read", why, remedy)
+        what = "has a key that its member cannot read"
+        yield Finding("TLS-009", Severity.ERROR, use.where, what, why, remedy, stops=True)
 
 
 def strength(certificate: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
@@ -262,7 +294,8 @@ def strength(certificate: CertificateFacts, use: Use, now: datetime) -> Iterator
         why = "Go refuses such signatures, and so do the defaults of OpenSSL 3."
         what = f"is signed with {certificate.signature}"
         if not certificate.is_self_issued:  # nobody checks the signature of a root
-            yield Finding("TLS-012", Severity.WARNING, use.where, what, why, "Issue it again: etcdpilot apply")
+            remedy = "Issue it again: etcdpilot apply"
+            yield Finding("TLS-012", Severity.ERROR, use.where, what, why, remedy, stops=True)
 
 
 def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
@@ -271,7 +304,13 @@ def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> 
     if days < 0:
         what, why = f"ended on {_date(authority.not_after)}", "Everything that it signed is refused."
         yield Finding(
-            "TLS-002", Severity.CRITICAL, use.where, what, why, "Make a new authority, and issue everything from it."
+            "TLS-002",
+            Severity.CRITICAL,
+            use.where,
+            what,
+            why,
+            "Make a new authority, and issue everything from it.",
+            stops=True,
         )
     elif days < 365:
         severity = Severity.ERROR if days < 90 else Severity.WARNING
@@ -283,7 +322,8 @@ def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> 
 def authority_usages(authority: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:
     if not authority.is_ca or (authority.usages and KeyUsage.CERT_SIGN not in authority.usages):
         what = f"is not an authority's certificate: {name_text(authority.subject)}"
-        yield Finding("TLS-010", Severity.ERROR, use.where, what, "What it signed is refused.", "Trust the CA instead.")
+        why, remedy = "What it signed is refused.", "Trust the CA instead."
+        yield Finding("TLS-010", Severity.ERROR, use.where, what, why, remedy, stops=True)
 
 
 def _urgency(left: timedelta) -> Severity | None:

@@ -26,7 +26,7 @@ def peer_check(spec: ClusterSpec, member: MemberSpec) -> dict[str, str]:
     """Under one CA every client certificate opens the peer port, unless the peers' common name is asked for."""
     name = peers_common_name(spec)
     asked = dict(member.options)
-    if not spec.tls.single_authority or not name:
+    if not name or not (spec.tls.single_authority or spec.tls.given):
         return {}
     if "peer-cert-allowed-cn" in asked or "peer-cert-allowed-hostname" in asked:
         return {}

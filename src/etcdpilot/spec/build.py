@@ -37,6 +37,7 @@ from etcdpilot.model.cluster import (
     Wheel,
 )
 from etcdpilot.model.errors import Problem
+from etcdpilot.model.given import GivenFiles, Signer
 from etcdpilot.model.versions import Version
 
 Document = Mapping[str, Any]
@@ -108,6 +109,9 @@ def tls(said: Document) -> Tls:
         loopback_names=said["loopback_names"],
         files=CertificateFiles(**said["files"]),
         client_file=said["client_file"],
+        given=GivenFiles(**said["given"]) if said.get("given") else None,
+        signer=Signer(**said["signer"]) if said.get("signer") else None,
+        sealed=said.get("sealed", False),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etcdpilot.spec import fields, schema
+from etcdpilot.spec.certificate_checks import check_certificates
 from etcdpilot.spec.filling import Document
 from etcdpilot.spec.member_checks import check_member, check_members_apart
 from etcdpilot.spec.owned import why_setting_is_owned
@@ -14,7 +15,7 @@ from etcdpilot.spec.report import Path, Report
 def check(file: schema.ClusterFile, document: Document, damaged: frozenset[int], report: Report) -> None:
     """`damaged`: places of members with stand-ins, of which cannot be said how they go together with others."""
     whole = [(place, member) for place, member in enumerate(document["members"]) if place not in damaged]
-    for judge in (check_what_runs, check_bootstrap, check_tls, check_tls_files, check_service):
+    for judge in (check_what_runs, check_bootstrap, check_tls, check_certificates, check_tls_files, check_service):
         judge(file, document, report)
     check_count(document, report)
     check_loopback(file, document, report)
@@ -99,7 +100,7 @@ def check_tls(file: schema.ClusterFile, document: Document, report: Report) -> N
 def check_keys_shared(file: schema.ClusterFile, document: Document, report: Report) -> None:
     """What the classic layouts do with certificates, and should not."""
     tls = document["tls"]
-    if tls["mode"] == "off":
+    if tls["mode"] == "off" or tls["given"]:
         return
     shared = tls["profile"] == "shared"
     if shared and len(document["members"]) > 1:
@@ -141,7 +142,7 @@ def check_tls_files(file: schema.ClusterFile, document: Document, report: Report
             path: Path = ("tls", "files", schema.hyphened(role))
             if {role, other} not in MAY_SHARE:
                 report.wrong(path, f"{files[role]} is {schema.hyphened(other)} already; give it a file of its own")
-            elif not single:
+            elif not single and not document["tls"]["given"]:
                 told = f"shares {files[role]} with {schema.hyphened(other)}, which two authorities cannot both sign"
                 report.wrong(path, f"{told}; set tls.authorities to single, or name two files")
     if (files["server_cert"] == files["peer_cert"]) != (files["server_key"] == files["peer_key"]):

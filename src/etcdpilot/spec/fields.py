@@ -147,6 +147,12 @@ def local_path(text: str) -> str:
     return text
 
 
+def given_path(text: str) -> str:
+    """A path on this machine in which {name} stands for a member's name."""
+    local_path(text.replace("{name}", "name"))
+    return text
+
+
 def archive(text: str) -> str:
     """An archive's address or path, which may hold {version} and {arch}."""
     placeholders = re.sub(r"\{(version|arch)\}", "", text)

@@ -6,11 +6,13 @@ beside the file and built from again without reading YAML.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from etcdpilot.model.addresses import bracketed, is_address
 from etcdpilot.model.cluster import UNREAD_ADDRESS
+from etcdpilot.model.given import requested_files
 from etcdpilot.spec import schema
 
 Document = dict[str, Any]
@@ -24,7 +26,7 @@ def fill(file: schema.ClusterFile, folder: str) -> Document:
     hosts = file.hosts or schema.Hosts()
     etcd = file.etcd or schema.Etcd()
     kind = hosts.kind or "ssh"
-    tls = fill_tls(file.tls or schema.Tls(), file.name, hosts)
+    tls = fill_tls(file.tls or schema.Tls(), file.name, folder)
     document: Document = {
         "format": FORMAT,
         "name": file.name,
@@ -84,10 +86,11 @@ def fill_bootstrap(bootstrap: schema.Bootstrap) -> Document:
     return {"is": "static"}
 
 
-def fill_tls(tls: schema.Tls, cluster: str, hosts: schema.Hosts) -> Document:
+def fill_tls(tls: schema.Tls, cluster: str, folder: str) -> Document:
     subject = tls.subject or schema.Subject()
     lifetime = tls.lifetime or schema.Lifetime()
-    single = tls.authorities == "single"
+    single = tls.authorities == "single" or (tls.signer is not None and tls.authorities is None)
+    files = fill_files(tls.files or schema.TlsFiles(), single)
     key = tls.key or "ecdsa-p256"
     return {
         "mode": tls.mode or "mutual",
@@ -104,9 +107,34 @@ def fill_tls(tls: schema.Tls, cluster: str, hosts: schema.Hosts) -> Document:
         },
         "extra_names": tls.extra_names or [],
         "loopback_names": (tls.loopback or "https") == "https",
-        "files": fill_files(tls.files or schema.TlsFiles(), single),
+        "files": files,
         "client_file": tls.client_file or "",
+        "given": fill_given(tls, files, folder),
+        "signer": {"certificate": beside(folder, tls.signer.cert), "key": beside(folder, tls.signer.key)}
+        if tls.signer
+        else None,
+        "sealed": tls.authority_passphrase is True,
     }
+
+
+def fill_given(tls: schema.Tls, files: Document, folder: str) -> Document | None:
+    """Where certificates of somebody else's making lie; None where they are made here."""
+    if tls.certificates == "requested":
+        return asdict(requested_files(one_pair=files["server_cert"] == files["peer_cert"]))
+    if tls.given is None:
+        return None
+    said = tls.given
+    paths = {
+        "server_cert": said.server_cert,
+        "server_key": said.server_key,
+        "peer_cert": said.peer_cert or said.server_cert,
+        "peer_key": said.peer_key or said.server_key,
+        "client_ca": said.client_ca,
+        "peer_ca": said.peer_ca or said.client_ca,
+        "operator_cert": said.operator_cert,
+        "operator_key": said.operator_key,
+    }
+    return {role: beside(folder, path) for role, path in paths.items()}
 
 
 def fill_files(files: schema.TlsFiles, single: bool) -> Document:

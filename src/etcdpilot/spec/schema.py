@@ -67,6 +67,7 @@ Url = Annotated[str, AfterValidator(fields.url), _pattern("https?://[^/]+:[0-9]+
 Port = Annotated[int, BeforeValidator(read_port), Field(json_schema_extra={"minimum": 1, "maximum": 65535})]
 RemotePath = Annotated[str, AfterValidator(fields.remote_path), _pattern(r"/[A-Za-z0-9._+@/-]+")]
 OwnDirectory = Annotated[str, AfterValidator(fields.own_directory), _pattern(r"/[A-Za-z0-9._+@/-]+")]
+GivenPath = Annotated[str, AfterValidator(fields.given_path)]
 LocalPath = Annotated[str, AfterValidator(fields.local_path)]
 ArchivePath = Annotated[str, AfterValidator(fields.archive)]
 WebAddress = Annotated[str, AfterValidator(fields.web_address)]
@@ -238,12 +239,42 @@ class TlsFiles(Section):
     peer_ca: FileName | None = None
 
 
+class Given(Section):
+    """Certificates that somebody else made, as PEM files of this machine. `{name}` stands for a member's name."""
+
+    server_cert: GivenPath = Field(description="What a member shows clients; its chain after it.")
+    server_key: GivenPath = Field(description="The key of it.")
+    peer_cert: GivenPath | None = Field(None, description="What a member shows peers; the server's unless given.")
+    peer_key: GivenPath | None = Field(None, description="The key of it.")
+    client_ca: GivenPath = Field(description="Authorities that servers' and clients' certificates are checked against.")
+    peer_ca: GivenPath | None = Field(None, description="The same among peers; client-ca unless given.")
+    operator_cert: GivenPath = Field(description="A client certificate that etcdpilot itself uses; best with CN root.")
+    operator_key: GivenPath = Field(description="The key of it.")
+
+
+class Signer(Section):
+    """An authority of yours that signs for this cluster, often an intermediate. It never leaves this machine."""
+
+    cert: LocalPath = Field(description="Its certificate, and its chain after it.")
+    key: LocalPath = Field(description="Its key; one with a passphrase is kept as it is.")
+
+
 class Tls(Section):
     """Certificates. Mutual TLS with a key pair per member unless told otherwise."""
 
     mode: Literal["mutual", "off"] | None = Field(None, description="mutual (default) or off.")
     profile: Literal["per-member", "shared"] | None = Field(
         None, description="per-member (default): key pairs of its own for each. shared: the same ones on every host."
+    )
+    certificates: Literal["own", "given", "requested"] | None = Field(
+        None,
+        description="own (default): made here. given: files in `given`. requested: keys are made here, and somebody "
+        "else signs (`pki request`, `pki import`).",
+    )
+    given: Given | None = None
+    signer: Signer | None = None
+    authority_passphrase: Flag | None = Field(
+        None, description="Keep the authorities' keys encrypted; the passphrase is asked for whenever one signs."
     )
     authorities: Literal["separate", "single"] | None = Field(
         None, description="separate (default): one for peers, one for servers and clients. single: one signs all."

@@ -1,0 +1,99 @@
+"""What stands in the way of certificates of somebody else's making, said before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from etcdpilot.model.certificates import Purpose
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.findings import Finding, Severity
+from etcdpilot.model.given import OPERATOR_PAIR, GivenFiles, GivenPair
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import Seen
+from etcdpilot.model.plans import Refusal
+
+UNTOUCHED = "Nothing was touched."
+
+
+def given_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:
+    given = wanted.tls.given
+    if given is None or not wanted.encrypted:
+        return
+    if given.imported and not memory.given.hashes:
+        yield nothing_imported()
+        return
+    for finding in memory.given.authorities:
+        if finding.stops:
+            yield Refusal(f"The authority in {finding.where} {finding.what}.", finding.why, remedy_for_authority(given))
+    for pair in memory.given.pairs:
+        stopping = [finding for finding in pair.findings if finding.stops]
+        if stopping:
+            yield refusal(pair, stopping, given)
+    yield from clock_refusals(wanted, seen, memory)
+
+
+def given_warnings(memory: Memory) -> Iterator[str]:
+    """What works today."""
+    for finding in memory.given.authorities:
+        if not finding.stops and finding.severity is not Severity.INFO:
+            yield f"The authority in {finding.where} {finding.what}. {finding.why}"
+    for pair in memory.given.pairs:
+        for finding in pair.findings:
+            if not finding.stops and finding.severity is not Severity.INFO:
+                yield f"{called(pair)} {finding.what}. {finding.why}".strip()
+
+
+def nothing_imported() -> Refusal:
+    return Refusal(
+        "There are no certificates yet.",
+        "The cluster file says certificates: requested, and none were imported.",
+        "Have the requests signed, and bring the certificates in:\n    etcdpilot pki request\n"
+        "    etcdpilot pki import --ca CA.crt FILES…",
+    )
+
+
+def refusal(pair: GivenPair, stopping: list[Finding], given: GivenFiles) -> Refusal:
+    """One for each pair: its first cause on top, all others with it."""
+    first, *others = stopping
+    why = [first.why, *(f"It also {finding.what}." for finding in others), UNTOUCHED]
+    return Refusal(f"{called(pair)} {first.what}.", " ".join(filter(None, why)), remedy(pair, given))
+
+
+def called(pair: GivenPair) -> str:
+    if pair.owner == OPERATOR_PAIR:
+        return f"The operator's certificate {pair.path}"
+    role = "peer" if pair.purpose is Purpose.PEER else "server"
+    return f"The {role} certificate of {pair.owner}, {pair.path},"
+
+
+def remedy(pair: GivenPair, given: GivenFiles) -> str:
+    for_hosts = f" for {', '.join(pair.hosts)}" if pair.hosts else ""
+    if given.imported:
+        return (
+            f"Have it signed again{for_hosts}, then import it:\n    etcdpilot pki request {pair.owner}\n"
+            "    etcdpilot pki import FILE"
+        )
+    return f"Have it issued again{for_hosts}, with its key beside it, and run this again."
+
+
+def remedy_for_authority(given: GivenFiles) -> str:
+    if given.imported:
+        return "Import the authority that signed:\n    etcdpilot pki import --ca CA.crt"
+    return "Name the authority that signed the certificates, and run this again."
+
+
+def clock_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:
+    """A host whose clock stands before the beginning of a certificate, or after its end, refuses every handshake."""
+    for pair in memory.given.pairs:
+        host = seen.reachable.get(pair.owner)
+        if host is None or pair.facts is None or not host.machine.clock:
+            continue
+        clock = datetime.fromtimestamp(host.machine.clock, UTC)
+        if not pair.facts.not_before <= clock < pair.facts.not_after and not any(each.stops for each in pair.findings):
+            yield Refusal(
+                f"By the clock of {pair.owner}'s host it is {clock:%Y-%m-%d %H:%M} UTC, and its certificate is valid "
+                f"from {pair.facts.not_before:%Y-%m-%d %H:%M} to {pair.facts.not_after:%Y-%m-%d %H:%M}.",
+                f"It would refuse every handshake. {UNTOUCHED}",
+                f"Set the clock of {wanted.member(pair.owner).host} right, and run this again.",
+            )
