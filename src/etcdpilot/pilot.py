@@ -364,7 +364,12 @@ def settle_identity(site: Site) -> Memory:
         identity = before if before.formed else followed(site.wanted, before)
     if identity != before:
         site.state.write_identity(identity)
-    return remember(site.state, identity)
+    memory = remember(site.state, identity)
+    if site.wanted.tls.given is None:
+        return memory
+    from etcdpilot.observing.given_certificates import with_given
+
+    return with_given(memory, site.wanted, site.state.root, site.clock.now())
 
 
 def follow_members(site: Site, seen: Seen, memory: Memory) -> Memory:

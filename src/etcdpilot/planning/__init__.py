@@ -18,6 +18,7 @@ from etcdpilot.planning.building import build
 from etcdpilot.planning.changing import change
 from etcdpilot.planning.data import data_refusals
 from etcdpilot.planning.differences import file_changes
+from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
@@ -36,6 +37,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *stranger_refusals(wanted, seen, memory),
         *membership_refusals(Ground(wanted, seen, memory, now), waived),
         *data_refusals(wanted, seen, formed=formed),
+        *given_refusals(wanted, seen, memory),
         *(version_refusals(wanted, seen) if formed else ()),
     )
     if standing:
@@ -48,7 +50,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *proof.alarm_refusals(steps, seen.etcd),
         *proof.refusals(fenced),
     )
-    warnings = (*unseen_warnings(needed, seen), *(() if formed else hardware_warnings(wanted, seen)))
+    warnings = (*unseen_warnings(needed, seen), *given_warnings(memory), *(() if formed else hardware_warnings(wanted, seen)))
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
 
 
