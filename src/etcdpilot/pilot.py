@@ -5,6 +5,7 @@ Rooms that only a change needs are imported where a change begins: `status` may 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etcdpilot.etcd.door import Door, Keyring
+from etcdpilot.etcd.door import ClientConfig, Door
 from etcdpilot.hosts.fleet import Fleet, fleet_of, open_ways
 from etcdpilot.model.bootstrap import Settled, with_settled
 from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, Static, retired
@@ -236,34 +237,26 @@ async def health(site: Site) -> Health:
     return await prove(site.door, nonce=secrets.token_hex(8))
 
 
-async def status_of_strangers(
-    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
-) -> Status:
+async def status_of_strangers(config: ClientConfig) -> Status:
     """The same of a cluster that was not built here, from its endpoints alone."""
-    async with door_to(endpoints, ca, certificate, key) as door:
+    async with door_to(config) as door:
         roster = await roster_of(door)
         async with door_to_roster(roster, door) as own:
             return await look_at_status(roster, own, STRANGER)
 
 
-async def health_of_strangers(
-    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
-) -> Health:
+async def health_of_strangers(config: ClientConfig) -> Health:
     from etcdpilot.applying.health import prove
 
-    async with door_to(endpoints, ca, certificate, key) as door:
+    async with door_to(config) as door:
         roster = await roster_of(door)
         async with door_to_roster(roster, door) as own:
             return await prove(own, nonce=secrets.token_hex(8))
 
 
 @asynccontextmanager
-async def door_to(
-    endpoints: tuple[str, ...], ca: bytes | None, certificate: bytes | None, key: bytes | None
-) -> AsyncIterator[Door]:
-    secure = ca is not None or certificate is not None
-    urls = {each: each if "://" in each else f"{'https' if secure else 'http'}://{each}" for each in endpoints}
-    door = Door(urls, Keyring(ca or b"", certificate or b"", key or b"") if secure else None)
+async def door_to(config: ClientConfig) -> AsyncIterator[Door]:
+    door = Door(config.urls, config.keyring, user=config.user, password=config.password)
     try:
         yield door
     finally:
@@ -274,7 +267,7 @@ async def door_to(
 async def door_to_roster(roster: Roster, like: Door) -> AsyncIterator[Door]:
     """The door to every member by name; one that never started has no URL and is only listed."""
     urls = {entry.name: entry.client_urls[0] for entry in roster.entries if entry.client_urls}
-    door = Door(urls, like.keyring)
+    door = Door(urls, like.keyring, user=like.user, password=like.password)
     try:
         yield door
     finally:
@@ -397,7 +390,10 @@ def followed(wanted: ClusterSpec, identity: Identity) -> Identity:
     """The identity after a first try through discovery or DNS that came to nothing: another token, other names."""
     if isinstance(wanted.bootstrap, Static) and (not wanted.token or wanted.token == identity.token):
         return identity
-    return new_identity(wanted, wanted.token or identity.token)
+    new = new_identity(wanted, wanted.token or identity.token)
+    if new.token == identity.token:
+        return replace(new, tried=identity.tried)
+    return replace(new, tried=(*identity.tried, hashlib.sha256(identity.token.encode()).hexdigest()))
 
 
 def new_identity(wanted: ClusterSpec, token: str) -> Identity:

@@ -40,7 +40,22 @@ async def settle_v2(wanted: ClusterSpec, url: str, noted: Settled, keep: Keep) -
     except OSError as error:
         return noted, (f"{noted.url} could not be asked from here ({error}); each member asks it by itself",)
     require_room(wanted, noted.url, there)
-    return noted, ()
+    return list_members(wanted, noted, there, keep)
+
+
+def list_members(
+    wanted: ClusterSpec, noted: Settled, there: discovery.Registered, keep: Keep
+) -> tuple[Settled, tuple[str, ...]]:
+    """Who registered in an earlier run that was cut off is never let in again (`duplicate id`). The ID of the cluster
+    follows from the token and the peer URLs alone, so it is the same one whether they are found or listed."""
+    ids = dict(there.members)
+    before = [member.name for member in wanted.members if id_of(member, noted.url) in ids]
+    if not before:
+        return noted, ()
+    noted = replace(noted, listed=True)
+    keep(noted)
+    said = f"{', '.join(before)} had registered before, in a run that was cut off; so the members are listed"
+    return noted, (said,)
 
 
 def is_token(url: str) -> bool:

@@ -41,7 +41,7 @@ def with_settled(wanted: ClusterSpec, settled: Settled | None) -> ClusterSpec:
         case Static():
             return wanted
         case Discovery() if settled.listed:
-            return replace(named, bootstrap=Static(), token=settled.token)
+            return replace(named, bootstrap=Static(), token=settled.url or settled.token)
         case Discovery(_, endpoints):
             return replace(named, bootstrap=Discovery(settled.url, endpoints, settled.token))
         case Dns():

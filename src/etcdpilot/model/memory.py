@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.given import NOTHING_GIVEN, GivenSeen
+from etcdpilot.model.restoring import Former
+from etcdpilot.model.rotation import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,19 @@ class Memory:
     authorities: tuple[AuthorityKept, ...] = ()
     has_operator: bool = False  # the operator's client certificate is there
     key_hashes: tuple[tuple[str, str], ...] = ()  # fingerprint of an issued leaf, SHA-256 of its key file
+    former: tuple[Former, ...] = ()  # who this cluster was before it was restored
     tried: tuple[str, ...] = ()  # SHA-256 of tokens of first starts through discovery that came to nothing
     given: GivenSeen = NOTHING_GIVEN  # certificates of somebody else's making
+    rotation: Rotation | None = None  # a change of authorities that is under way
+    beside: tuple[AuthorityKept, ...] = ()  # meanwhile: those that are trusted beside `authorities`, which sign
+    operator: CertificateFacts | None = None
+    operator_trust: str = ""  # SHA-256 of the file of authorities that the operator trusts
 
     def authority(self, name: str) -> AuthorityKept | None:
         return next((kept for kept in self.authorities if kept.name == name), None)
+
+    def trusted(self, name: str) -> tuple[AuthorityKept, ...]:
+        """Every authority of that name whose leaves count: the older first, so that a bundle stays the same."""
+        signs = tuple(kept for kept in self.authorities if kept.name == name)
+        other = tuple(kept for kept in self.beside if kept.name == name)
+        return (*other, *signs) if self.rotation and self.rotation.phase.signs_new else (*signs, *other)

@@ -12,7 +12,7 @@ UNTRUSTED_SERVICE = (
     f"it does not trust the discovery service, for which the system's authorities alone count; {TRIES_AGAIN}"
 )
 ALREADY_REGISTERED = (
-    "it is under its discovery token already, and its data is gone; it wants a new token, or a new place"
+    "it is under its discovery token already, and has no data; run `etcdpilot apply` again, which lists the members"
 )
 
 CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from etcdpilot.etcd.door import Door, Keyring
 from etcdpilot.etcd.endpoints import Endpoint
+from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec, earlier
+from etcdpilot.model.errors import SpecError
 from etcdpilot.model.memory import AuthorityKept, Memory
-from etcdpilot.stores.state import Identity, StateFolder
+from etcdpilot.stores.state import Identity, KeptPair, StateFolder
 
 _FACTS: dict[str, AuthorityKept] = {}
 
@@ -21,19 +25,57 @@ def remember_identity(identity: Identity) -> Memory:
 
 def remember(state: StateFolder, identity: Identity) -> Memory:
     """Everything: enough to plan a change."""
+    facts = operator(state)
     return Memory(
         token=identity.token,
         cluster_id=identity.cluster_id,
         member_ids=identity.member_ids,
         formed=identity.formed,
         authorities=tuple(kept for name in state.authorities() if (kept := authority(state, name))),
-        has_operator=state.operator_certificate.exists() and state.operator_key.exists(),
+        has_operator=facts is not None,
         key_hashes=state.key_hashes(),
+        rotation=state.rotation(),
+        beside=tuple(kept for name in state.authorities() if (kept := authority_beside(state, name))),
+        operator=facts,
+        operator_trust=digest(state.client_ca),
+        tried=identity.tried,
     )
 
 
 def authority(state: StateFolder, name: str) -> AuthorityKept | None:
-    pair = state.authority(name)
+    """Who signs now."""
+    return with_facts(name, state.authority(name))
+
+
+def authority_beside(state: StateFolder, name: str) -> AuthorityKept | None:
+    """Who is trusted too while a rotation is under way."""
+    return with_facts(name, state.authority_beside(name))
+
+
+def trusted(state: StateFolder, name: str) -> tuple[AuthorityKept, ...]:
+    """As `Memory.trusted` has it."""
+    rotation, pair = state.rotation(), (authority(state, name), authority_beside(state, name))
+    ordered = reversed(pair) if rotation and rotation.phase.signs_new else pair
+    return tuple(each for each in ordered if each)
+
+
+def operator(state: StateFolder) -> CertificateFacts | None:
+    pair = state.operator()
+    if pair is None:
+        return None
+    from etcdpilot.pki.reading import read_certificate
+
+    try:
+        return read_certificate(pair.certificate.encode())
+    except SpecError:  # damaged: it is issued anew
+        return None
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def with_facts(name: str, pair: KeptPair | None) -> AuthorityKept | None:
     if pair is None:
         return None
     if pair.certificate not in _FACTS:
@@ -47,10 +89,19 @@ def open_door(wanted: ClusterSpec, state: StateFolder, ways: Mapping[str, int] =
     """The door to the members of this file and the last, by their first client URL, or by the port here that leads to
     it; with the operator's certificate."""
     urls = {member.name: member.advertise_client_urls[0] for member in (*wanted.members, *wanted.former)}
-    urls |= {earlier(member.name): member.advertise_client_urls[0] for member in wanted.before}
+    urls |= {
+        earlier(member.name): member.advertise_client_urls[0]
+        for member in wanted.before
+        if bare(member.advertise_client_urls[0]) != bare(urls[member.name])
+    }
     own = {name: Endpoint.parse(url) for name, url in urls.items()}
     near = {name: Endpoint("127.0.0.1", port, own[name].secure, own[name].host) for name, port in ways.items()}
-    return Door({**own, **near}, keyring(state) if wanted.encrypted else None)
+    return Door({**own, **near}, keyring(state))
+
+
+def bare(url: str) -> str:
+    """Without its scheme: at one address a member answers in one of them, and the door finds out which."""
+    return url.partition("://")[2]
 
 
 def keyring(state: StateFolder) -> Keyring | None:

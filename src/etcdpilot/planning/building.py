@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.files import FileSpec
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import StartMembers, Step, WriteFiles
+from etcdpilot.model.steps import StartMembers, Step, StopMembers, WriteFiles
 from etcdpilot.planning.certificates import authority_steps
-from etcdpilot.planning.files import differing, wanted_files
+from etcdpilot.planning.files import differing, initial_cluster, wanted_files
 from etcdpilot.planning.services import enable_steps
 from etcdpilot.planning.versions import install_steps
+from etcdpilot.rendering.options import member_options
+from etcdpilot.rendering.running import running_options
 
 Files = dict[str, tuple[FileSpec, ...]]
 
 
 def build(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Iterator[Step]:
     files = {member.name: wanted_files(wanted, member, memory, formed=False) for member in wanted.members}
-    yield from authority_steps(wanted, every(files), memory)
+    yield from authority_steps(wanted, every(files), memory, now)
     yield from install_steps(wanted, seen)
+    if waiting := waiting_elsewhere(wanted, seen, memory):
+        yield StopMembers(waiting, because="they wait for a discovery that this start does without")
     changes = all_changes(files, seen, memory, now)
     if changes:
         yield WriteFiles(tuple(changes.items()), because="the cluster is new")
@@ -29,6 +33,22 @@ def build(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Ite
     # Who runs already, from a start that was cut off, is not started twice: asking again changes nothing.
     yield StartMembers(tuple(member.name for member in wanted.members))
     yield settling(wanted, memory)
+
+
+def waiting_elsewhere(wanted: ClusterSpec, seen: Seen, memory: Memory) -> tuple[str, ...]:
+    """Who runs since a start that was cut off, and waits under another token, or where the members are listed now."""
+    initial = initial_cluster(wanted, memory, formed=False)
+    return tuple(
+        member.name
+        for member in wanted.members
+        if (host := seen.reachable.get(member.name)) and host.process is not None
+        if (asked := discovery_of(running_options(host.process)))
+        and asked != discovery_of(member_options(wanted, member, initial))
+    )
+
+
+def discovery_of(options: Mapping[str, str]) -> dict[str, str]:
+    return {name: options[name] for name in ("discovery", "discovery-token", "discovery-srv") if name in options}
 
 
 def settling(wanted: ClusterSpec, memory: Memory) -> WriteFiles:

@@ -37,14 +37,14 @@ def nobody_can_let_go(ground: Ground) -> Iterator[Refusal]:
 
 def clusters_mixed(ground: Ground) -> Iterator[Refusal]:
     """Health checks member by member stay green when two clusters answer at the addresses of one; only the IDs tell."""
-    if not ground.memory.formed:
-        return
+    first = "If it formed under a token that the file named before, put that one back. Else stop it, and find"
     for name, said in ground.seen.etcd.statuses:
         if isinstance(said, Known) and as_hex(said.value.cluster_id) != ground.memory.cluster_id:
             yield Refusal(
                 f"{name} answers for another cluster.",
                 f"Its cluster ID is {as_hex(said.value.cluster_id)}, this cluster's is {ground.memory.cluster_id}.",
-                "Stop it, and find out whose data it holds, before anything else is done:\n    etcdpilot status",
+                f"{first if ground.memory.tried else 'Stop it, and find'} out whose data it holds, before anything "
+                "else is done:\n    etcdpilot status",
                 "I1",
             )
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from etcdpilot.model.bootstrap import Settled
 from etcdpilot.model.errors import SpecError
+from etcdpilot.model.rotation import Rotation
+from etcdpilot.stores.rotation import FOLDER, NEXT, beside_place, is_there, read_rotation, signing_place
 from etcdpilot.stores.writing import make_directory, write_private
 
 IDENTITY = "identity.json"
@@ -33,6 +35,7 @@ class Identity:
     cluster_id: str
     member_ids: tuple[tuple[str, str], ...]
     formed: bool
+    tried: tuple[str, ...] = ()  # SHA-256 of tokens of earlier first starts that came to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class StateFolder:
         try:
             found = json.loads(path.read_text())
             ids = tuple((str(name), str(value)) for name, value in found["member_ids"])
-            return Identity(found["cluster"], found["token"], found["cluster_id"], ids, bool(found["formed"]))
+            tried = tuple(str(each) for each in found.get("tried", ()))
+            return Identity(found["cluster"], found["token"], found["cluster_id"], ids, bool(found["formed"]), tried)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
@@ -120,6 +124,8 @@ class StateFolder:
             "member_ids": [list(pair) for pair in identity.member_ids],
             "formed": identity.formed,
         }
+        if identity.tried:
+            document["tried"] = list(identity.tried)
         self.make()
         write_private(self.root / IDENTITY, json.dumps(document, indent=1).encode())
 
@@ -135,13 +141,21 @@ class StateFolder:
         write_private(self.root / MACHINES, json.dumps(machines, indent=1).encode())
 
     def authority(self, name: str) -> KeptPair | None:
-        return self._pair(self.root / "authorities" / name)
+        """Who signs now: while a rotation is under way its phase says which of two."""
+        return self._pair(signing_place(self.root, name))
+
+    def authority_beside(self, name: str) -> KeptPair | None:
+        """Who is trusted too while a rotation is under way."""
+        place = beside_place(self.root, name)
+        return self._pair(place) if place else None
 
     def authorities(self) -> tuple[str, ...]:
-        folder = self.root / "authorities"
-        if not folder.is_dir():
-            return ()
-        return tuple(sorted(path.stem for path in folder.glob("*.crt") if path.with_suffix(".key").exists()))
+        names = {path.stem for folder in (FOLDER, NEXT) for path in (self.root / folder).glob("*.crt")}
+        return tuple(sorted(name for name in names if is_there(signing_place(self.root, name))))
+
+    def rotation(self) -> Rotation | None:
+        """A change of authorities that is under way; SpecError when its file is damaged."""
+        return read_rotation(self.root)
 
     def write_authority(self, name: str, pair: KeptPair) -> None:
         """The key is there before the certificate: a certificate alone would be taken for a finished pair."""
