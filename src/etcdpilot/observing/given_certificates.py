@@ -15,10 +15,11 @@ from etcdpilot.model.certificates import CertificateFacts, Purpose
 from etcdpilot.model.cluster import ClusterSpec, MemberSpec
 from etcdpilot.model.errors import SpecError
 from etcdpilot.model.findings import Finding, Severity
-from etcdpilot.model.given import OPERATOR_PAIR, GivenFiles, GivenPair, GivenSeen
+from etcdpilot.model.given import IMPORTED, OPERATOR_PAIR, GivenFiles, GivenPair, GivenSeen
 from etcdpilot.model.memory import Memory
 from etcdpilot.rendering.security import tls_options
 
+MISSING = "There is no such file, or it cannot be read."
 NO_FILE = "TLS-018"  # a file that was given cannot be read, or is not what it should be
 
 
@@ -103,7 +104,7 @@ def look_at_pair(use: PairUse, texts: Texts, root: Path, now: datetime) -> Given
 
     text, trusted = texts[use.certificate], texts[use.authority]
     if text is None:
-        return pair(None, unreadable(use.certificate, "there is no such file, or it cannot be read"))
+        return pair(None, unreadable(use.certificate, MISSING))
     try:
         facts = read_certificate(text)
         way_up = chain(text, trusted) if trusted is not None else None
@@ -133,7 +134,7 @@ def look_at_key(path: str, text: bytes | None) -> tuple[str | None, tuple[Findin
     from etcdpilot.pki.keys import load_key, public_key_digest
 
     if text is None:
-        return None, (unreadable(path, "there is no such file, or it cannot be read"),)
+        return None, (unreadable(path, MISSING),)
     try:
         return public_key_digest(load_key(text, source=path).public_key()), ()
     except SpecError as error:
@@ -147,7 +148,7 @@ def authority_findings(given: GivenFiles, texts: Texts, now: datetime) -> Iterat
     for path in dict.fromkeys((given.of("client_ca"), given.of("peer_ca"))):
         text = texts[path]
         if text is None:
-            yield unreadable(path, "there is no such file, or it cannot be read")
+            yield unreadable(path, MISSING)
             continue
         try:
             authorities = read_certificates(text)
@@ -159,7 +160,12 @@ def authority_findings(given: GivenFiles, texts: Texts, now: datetime) -> Iterat
 
 
 def unreadable(path: str, why: str) -> Finding:
-    return Finding(NO_FILE, Severity.ERROR, path, "cannot be used", why, "Put it there.", stops=True)
+    what = "cannot be used" if why != MISSING else "has not been imported" if is_imported(path) else "is not there"
+    return Finding(NO_FILE, Severity.ERROR, path, what, "" if is_imported(path) else why, "Put it there.", stops=True)
+
+
+def is_imported(path: str) -> bool:
+    return path.startswith(f"{IMPORTED}/")
 
 
 def read(path: Path) -> bytes | None:

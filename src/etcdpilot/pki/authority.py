@@ -137,9 +137,9 @@ def sign_request(authority: Authority, request_pem: bytes, spec: CertificateSpec
     return _with_chain(authority, certificate)
 
 
-def make_request(spec: CertificateSpec) -> tuple[bytes, bytes]:
+def make_request(spec: CertificateSpec, key: PrivateKey | None = None) -> tuple[bytes, bytes]:
     """A request for another authority to sign, and its key: both PEM. Nothing but the request leaves the house."""
-    key = make_key(spec.key)
+    key = key or make_key(spec.key)
     builder = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509_name(leaf_subject(spec)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from cryptography import x509
@@ -10,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
-from etcdpilot.model.certificates import CertificateFacts
+from etcdpilot.model.certificates import CertificateFacts, KeyKind
 from etcdpilot.model.errors import SpecError
 from etcdpilot.pki.keys import PublicKey, load_key, public_key_digest
 from etcdpilot.pki.names import distinguished_name, extended_key_usages, key_usages
@@ -76,6 +77,31 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
         authority_key_id=issuer_id.key_identifier.hex() if issuer_id and issuer_id.key_identifier else None,
         signature=_signature(certificate, algorithm),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What a certificate request asks for."""
+
+    common_name: str
+    hosts: tuple[str, ...]
+    key: KeyKind | None  # None: no kind that we make
+
+
+def request_facts(pem: bytes) -> RequestFacts:
+    """SpecError where it is no request in PEM."""
+    try:
+        request = x509.load_pem_x509_csr(pem)
+        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        hosts = (*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress)))
+    except x509.ExtensionNotFound:
+        hosts = ()
+    except ValueError as error:
+        raise SpecError("That is not a certificate request in PEM.", why=str(error)) from error
+    algorithm, size = key_type(request.public_key())
+    kind = f"ecdsa-p{size}" if algorithm == "ecdsa" else f"{algorithm}-{size}"
+    common = next((value for part, value in distinguished_name(request.subject) if part == "CN"), "")
+    return RequestFacts(common, hosts, next((each for each in KeyKind if each.value == kind), None))
 
 
 def key_type(key: PublicKey) -> tuple[str, int]:
