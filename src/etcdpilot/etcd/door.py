@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from etcdpilot.etcd.endpoints import Endpoint
@@ -25,6 +26,22 @@ class Keyring:
     key: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """How a cluster that was not built here is reached: client URLs, what to show and trust, and who logs in."""
+
+    endpoints: tuple[str, ...]
+    keyring: Keyring | None = None
+    user: str | None = None
+    password: str = field(default="", repr=False)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """By endpoint as it was said; one without a scheme speaks TLS where there is a keyring."""
+        scheme = "https" if self.keyring else "http"
+        return {each: each if "://" in each else f"{scheme}://{each}" for each in self.endpoints}
+
+
 class Door:
     """Every member's first client URL, and one client over all of them that stays open until `close`."""
 
@@ -38,7 +55,12 @@ class Door:
     ) -> None:
         self.endpoints = {name: Endpoint.parse(url) for name, url in urls.items()}
         self.keyring, self.user, self.password = keyring, user, password
+        self.turned: set[str] = set()  # who was once found to speak another scheme than was expected
         self._client: Client | None = None
+
+    def log_in_as(self, user: str, password: str) -> None:
+        """From the next client on; for a cluster whose own auth is on, in place of what the certificate says."""
+        self.user, self.password = user, password
 
     async def listening(self, seconds: float = CONNECT_SECONDS) -> frozenset[str]:
         """Who accepts a connection at all. Cheap, and a channel that is opened later connects at its first try."""
@@ -56,6 +78,20 @@ class Door:
             self._client = Client(tuple(self.endpoints.values()), tls=tls, user=self.user, password=self.password)
         return self._client
 
+    async def turn(self, name: str, seconds: float = CONNECT_SECONDS) -> bool:
+        """Whether this member turned out to speak the other scheme; from now on it is asked in that one.
+
+        While a cluster goes from http to https or back, a member may answer in either, at the same port.
+        """
+        endpoint = self.endpoints[name]
+        encrypted = await speaks_tls(endpoint, seconds)
+        if encrypted is None or encrypted == endpoint.secure:
+            return False
+        self.endpoints[name] = replace(endpoint, secure=encrypted)
+        self.turned.add(name)
+        await self.close()
+        return True
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
@@ -71,3 +107,27 @@ async def accepts(endpoint: Endpoint, seconds: float) -> bool:
     with suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+async def speaks_tls(endpoint: Endpoint, seconds: float) -> bool | None:
+    """What a listener answers to the beginning of a TLS handshake; None where there is no listener.
+
+    A TLS server greets back or complains in a record of TLS (22 or 21); etcd without certificates hangs up.
+    """
+    context = ssl.create_default_context()
+    outgoing = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=endpoint.name or endpoint.host).do_handshake()
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+            try:
+                writer.write(outgoing.read())
+                first = await reader.read(1)
+            finally:
+                writer.transport.abort()
+    except ConnectionResetError:
+        return False
+    except (TimeoutError, OSError):
+        return None
+    return first in (b"\x16", b"\x15")

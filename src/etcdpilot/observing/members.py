@@ -22,6 +22,15 @@ async def ask(door: Door) -> EtcdSeen:
     listening = await door.listening()
     if not listening:
         return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
+    await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
+    seen = await ask_all(door, listening)
+    silent = [name for name, said in seen.statuses if name in listening and isinstance(said, Unknown)]
+    if any(await asyncio.gather(*(door.turn(name) for name in silent))):
+        return await ask_all(door, listening)
+    return seen
+
+
+async def ask_all(door: Door, listening: frozenset[str]) -> EtcdSeen:
     members, raised, statuses = await asyncio.gather(member_list(door), alarms(door), all_statuses(door, listening))
     return EtcdSeen(members, statuses, raised)
 

@@ -26,7 +26,9 @@ Ends = Mapping[str, Known[datetime] | Unknown]
 async def look_at_status(roster: Roster, door: Door, memory: Memory) -> Status:
     """Every member of the roster is a row, and every other that is in the member list."""
     seen, ends = await asyncio.gather(ask(door), certificate_ends(door))
-    return status_of(roster, seen, membership(roster, seen, memory), ends, memory)
+    plain = {name for name, endpoint in door.endpoints.items() if not endpoint.secure}
+    shown = {name: end for name, end in ends.items() if name not in plain}
+    return status_of(roster, seen, membership(roster, seen, memory), shown, memory)
 
 
 async def roster_of(door: Door) -> Roster:
@@ -60,7 +62,7 @@ def strays(members: tuple[MemberEntry, ...], said: Statuses) -> Iterator[RosterE
 async def certificate_ends(door: Door) -> dict[str, Known[datetime] | Unknown]:
     if door.keyring is None:
         return {}
-    names = list(door.endpoints)
+    names = [name for name, endpoint in door.endpoints.items() if endpoint.secure]
     found = await asyncio.gather(*(certificate_end(door.endpoints[name], door.keyring) for name in names))
     return dict(zip(names, found, strict=True))
 

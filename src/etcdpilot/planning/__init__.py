@@ -18,6 +18,7 @@ from etcdpilot.planning.building import build
 from etcdpilot.planning.changing import change
 from etcdpilot.planning.data import data_refusals
 from etcdpilot.planning.differences import file_changes
+from etcdpilot.planning.encryption import crossing_refusals, crossing_warnings
 from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.members import Ground, voting
@@ -32,10 +33,11 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
 
     `waived` holds what was waived aloud, one by one: `thin` (I3).
     """
-    formed = has_formed(seen, memory)
+    formed, ground = has_formed(seen, memory), Ground(wanted, seen, memory, now)
     standing = (
         *stranger_refusals(wanted, seen, memory),
-        *membership_refusals(Ground(wanted, seen, memory, now), waived),
+        *membership_refusals(ground, waived),
+        *crossing_refusals(ground),
         *data_refusals(wanted, seen, formed=formed),
         *given_refusals(wanted, seen, memory),
         *(version_refusals(wanted, seen) if formed else ()),
@@ -50,7 +52,11 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *proof.alarm_refusals(steps, seen.etcd),
         *proof.refusals(fenced),
     )
-    warnings = (*unseen_warnings(needed, seen), *given_warnings(memory), *(() if formed else hardware_warnings(wanted, seen)))
+    warnings = (
+        *unseen_warnings(needed, seen),
+        *given_warnings(memory),
+        *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
+    )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
 
 

@@ -13,6 +13,7 @@ from etcdpilot.model.observation import Seen
 from etcdpilot.model.steps import InstallBinaries, MoveLeader, Step, WriteFiles
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
+from etcdpilot.planning.encryption import crossing, from_half_way, to_half_way
 from etcdpilot.planning.files import initial_cluster, wanted_files
 from etcdpilot.planning.members import Ground, leftovers, membership_steps, needs_binary
 from etcdpilot.planning.services import enable_steps, reason_to_restart, rolling_steps, start_steps
@@ -26,8 +27,9 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     changes = all_changes(files, seen, memory, now)
     reasons = restart_reasons(wanted, seen, memory, changes)
     joining = (file for member in wanted.members for file in wanted_files(wanted, member, memory, formed=True))
-    yield from authority_steps(wanted, joining, memory)
-    yield from revive(wanted, seen, changes)
+    yield from authority_steps(wanted, joining, memory, now)
+    on_the_way = crossing(ground)
+    yield from revive(wanted, seen, {} if on_the_way else changes)
     yield from leftovers(ground)
     members = tuple(membership_steps(ground))
     yield from members
@@ -36,7 +38,14 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     yield from quiet_installs(wanted, reasons, seen)
     yield from enable_steps(wanted, seen)
     yield from preparing_steps(wanted, seen, reasons)
-    yield from rolling_steps(ground, changes, reasons)
+    first: tuple[Step, ...] = ()
+    if on_the_way:
+        first, brought = to_half_way(ground)
+        yield from first
+        ground = replace(ground, handed_to=last_successor((*members, *first)))
+        changes, crossings = from_half_way(changes, brought, ground)
+        reasons |= crossings
+    yield from (step for step in rolling_steps(ground, changes, reasons) if step not in first)
 
 
 def last_successor(steps: tuple[Step, ...]) -> str:
