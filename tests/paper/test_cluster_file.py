@@ -411,6 +411,17 @@ class TestWhatDoesNotGoTogether:
         assert load(SMALL + by_url).spec.bootstrap.__class__ is Discovery
         assert "knows discovery by endpoints alone" in problems(SMALL.replace("3.5.30", "3.7.1") + by_url)[0]
 
+    def test_certificates_for_discovery_are_files_beside_the_cluster_file(self) -> None:
+        place = "endpoints: ['https://192.0.2.99:2379']"
+        said = load(SMALL + f"bootstrap: {{discovery: {{{place}, cacert: ca.pem, cert: c.pem, key: ~/k.pem}}}}\n").spec
+        assert isinstance(said.bootstrap, Discovery)
+        assert said.bootstrap.cacert.endswith("/ca.pem") and said.bootstrap.cacert.startswith("/")
+        assert said.bootstrap.key == str(Path("~/k.pem").expanduser())
+        [alone] = problems(SMALL + f"bootstrap: {{discovery: {{{place}, cert: c.pem}}}}\n")
+        assert "belong together" in alone
+        [service] = problems(SMALL + "bootstrap: {discovery: {url: 'https://d.example/x', cert: c.pem, key: k.pem}}\n")
+        assert "belongs to endpoints" in service
+
     def test_two_authorities_cannot_sign_one_certificate(self) -> None:
         files = "tls: {files: {server-cert: a.pem, server-key: a.key, peer-cert: a.pem, peer-key: a.key}}\n"
         assert all("authorities to single" in line for line in problems(SMALL + files))

@@ -108,6 +108,10 @@ OTHER_WAYS: list[tuple[Path, Any]] = [
     (("bootstrap",), {"static": "true"}),
     (("bootstrap",), {"discovery": {"url": "https://discovery.example/v2/keys/abc"}}),
     (("bootstrap",), {"discovery": {"endpoints": ["https://192.0.2.98:2379"], "token": "abc"}}),
+    (
+        ("bootstrap",),
+        {"discovery": {"endpoints": ["https://h:1"], "cacert": "ca.pem", "cert": "c.pem", "key": "k.pem"}},
+    ),
     (("tls",), {"certificates": "requested"}),
     (("tls",), {"signer": {"cert": "ca/chain.pem", "key": "ca/key.pem"}, "authority-passphrase": "true"}),
     (

@@ -28,15 +28,19 @@ async def settle_discovery(wanted: ClusterSpec, before: Settled | None, keep: Ke
     noted = before if before is not None and before.of == of_file(wanted) else Settled(of_file(wanted))
     if wanted.bootstrap.endpoints:
         return await settle_v3(wanted, wanted.bootstrap, noted, keep)
-    return await settle_v2(wanted, wanted.bootstrap.url, noted, keep)
+    return await settle_v2(wanted, wanted.bootstrap, noted, keep)
 
 
-async def settle_v2(wanted: ClusterSpec, url: str, noted: Settled, keep: Keep) -> tuple[Settled, tuple[str, ...]]:
+async def settle_v2(
+    wanted: ClusterSpec, said: Discovery, noted: Settled, keep: Keep
+) -> tuple[Settled, tuple[str, ...]]:
+    url, cacert = said.url, said.cacert or None
     if not noted.url:
-        noted = replace(noted, url=url if is_token(url) else await new_token(url, len(wanted.members)))
+        made = url if is_token(url) else await new_token(url, len(wanted.members), cacert)
+        noted = replace(noted, url=made)
         keep(noted)
     try:
-        there = await discovery.registered_v2(noted.url)
+        there = await discovery.registered_v2(noted.url, cacert)
     except OSError as error:
         return noted, (f"{noted.url} could not be asked from here ({error}); each member asks it by itself",)
     require_room(wanted, noted.url, there)
@@ -64,11 +68,11 @@ def is_token(url: str) -> bool:
     return path not in ("", "/new", "/v2/keys", "/v2/keys/discovery", "/v2/keys/_etcd/registry")
 
 
-async def new_token(url: str, size: int) -> str:
+async def new_token(url: str, size: int, cacert: str | None) -> str:
     bare = url.rstrip("/")
     if "/v2/keys" in bare:
-        return await discovery.new_in_v2_keys(bare, size)
-    return await discovery.new_at_service(bare.removesuffix("/new"), size)
+        return await discovery.new_in_v2_keys(bare, size, cacert)
+    return await discovery.new_at_service(bare.removesuffix("/new"), size, cacert)
 
 
 async def settle_v3(
@@ -78,8 +82,7 @@ async def settle_v3(
         itself = runs_discovery_itself(wanted)
         noted = replace(noted, token=said.token or secrets.token_hex(16), listed=not itself)
         keep(noted)
-    secure = any(endpoint.startswith("https:") for endpoint in said.endpoints)
-    async with Client(said.endpoints, Tls(None, None, None) if secure else None) as client:
+    async with Client(said.endpoints, keyring(said)) as client:
         if not said.token:
             await discovery.write_size(client, noted.token, len(wanted.members))
         there = await discovery.registered(client, noted.token)
@@ -87,8 +90,19 @@ async def settle_v3(
         if not noted.listed:
             return noted, ()
         await join_all(client, wanted, noted.token)
-    version = wanted.version
-    return noted, (f"etcd {version} does not speak this discovery: it was done here, and the members are listed",)
+    return noted, (f"{why_not_itself(said, wanted)}: it was done here, and the members are listed",)
+
+
+def keyring(said: Discovery) -> Tls | None:
+    if not said.cacert and not said.cert and not any(each.startswith("https:") for each in said.endpoints):
+        return None
+    return Tls(*(discovery.read(path) for path in (said.cacert, said.cert, said.key)))
+
+
+def why_not_itself(said: Discovery, wanted: ClusterSpec) -> str:
+    if said.cacert or said.cert:
+        return "the certificates for discovery stay on this machine"
+    return f"etcd {wanted.version} does not speak this discovery"
 
 
 async def join_all(client: Client, wanted: ClusterSpec, token: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from etcdpilot.etcd.channels import Tls
 from etcdpilot.etcd.client import Client
-from etcdpilot.model.errors import ClusterFailed, Refused
+from etcdpilot.model.errors import ClusterFailed, Refused, SpecError
 
 SECONDS = 10.0
 PREFIX = "/_etcd/registry"  # of the v3 protocol, etcd's api `v3discovery`
@@ -98,19 +98,19 @@ async def join(client: Client, token: str, member_id: str, value: str) -> tuple[
     return tuple(value for _, value in now.members[: now.size])
 
 
-async def registered_v2(url: str) -> Registered:
+async def registered_v2(url: str, cacert: str | None = None) -> Registered:
     """The same of a v2 token. Refused in our words for each of the ways in which etcd would fail; OSError where the
     service cannot be reached from here."""
-    size = read_size(str((await node(f"{url}/_config/size", url)).get("value", "")), url)
-    listed = (await node(url, url)).get("nodes") or []
+    size = read_size(str((await node(f"{url}/_config/size", url, cacert)).get("value", "")), url)
+    listed = (await node(url, url, cacert)).get("nodes") or []
     rows = sorted(listed, key=lambda each: int(each.get("createdIndex", 0)))
     members = tuple((str(each["key"]).rpartition("/")[2], str(each.get("value", ""))) for each in rows)
     return Registered(size, members, 0)
 
 
-async def node(url: str, token: str) -> dict[str, Any]:
+async def node(url: str, token: str, cacert: str | None) -> dict[str, Any]:
     try:
-        said = json.loads(await asyncio.to_thread(fetch, url))
+        said = json.loads(await asyncio.to_thread(fetch, url, cacert))
         return dict(said["node"])
     except urllib.error.HTTPError as error:
         if error.code == 404 and b"100" in error.read(300):
@@ -122,8 +122,8 @@ async def node(url: str, token: str) -> dict[str, Any]:
         raise no_service(url, "its answer is not that of one") from error
 
 
-def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+def fetch(url: str, cacert: str | None) -> bytes:
+    with urllib.request.urlopen(url, timeout=SECONDS, context=trusting(url, cacert)) as answer:
         return bytes(answer.read(1 << 20))
 
 
@@ -155,9 +155,8 @@ def full(token: str, there: Registered) -> Refused:
 
 def ask(url: str, method: str, body: bytes, cacert: str | None) -> str:
     request = urllib.request.Request(url, data=body or None, method=method)
-    context = ssl.create_default_context(cafile=cacert) if url.startswith("https:") else None
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=SECONDS, context=trusting(url, cacert)) as answer:
             return str(answer.read(4096).decode())
     except (OSError, ValueError) as error:
         said = error.read(300).decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else str(error)
@@ -168,5 +167,27 @@ def ask(url: str, method: str, body: bytes, cacert: str | None) -> str:
         ) from error
 
 
+def trusting(url: str, cacert: str | None) -> ssl.SSLContext | None:
+    """SpecError where the file is none."""
+    if not url.startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=cacert)
+    except OSError as error:  # ssl.SSLError is one
+        raise unreadable(str(cacert), error) from error
+
+
 def read(path: str | None) -> bytes | None:
-    return Path(path).read_bytes() if path else None
+    """SpecError where there is a path and no such file."""
+    try:
+        return Path(path).read_bytes() if path else None
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+
+
+def unreadable(path: str, error: OSError) -> SpecError:
+    return SpecError(
+        f"{path} cannot be used to ask for discovery.",
+        why=f"{error.strerror or error}.",
+        remedy="Correct cacert, cert or key of bootstrap.discovery.",
+    )

@@ -42,8 +42,8 @@ def with_settled(wanted: ClusterSpec, settled: Settled | None) -> ClusterSpec:
             return wanted
         case Discovery() if settled.listed:
             return replace(named, bootstrap=Static(), token=settled.url or settled.token)
-        case Discovery(_, endpoints):
-            return replace(named, bootstrap=Discovery(settled.url, endpoints, settled.token))
+        case Discovery():
+            return replace(named, bootstrap=replace(wanted.bootstrap, url=settled.url, token=settled.token))
         case Dns():
             return replace(named, members=tuple(as_dns_says(member, settled) for member in named.members))
 
@@ -69,5 +69,11 @@ def as_dns_says(member: MemberSpec, settled: Settled) -> MemberSpec:
 
 
 def runs_discovery_itself(wanted: ClusterSpec) -> bool:
-    """Whether this etcd speaks the v3 discovery protocol."""
+    """Whether this etcd speaks the v3 discovery protocol, and can speak it to that place by itself.
+
+    Where certificates of ours are wanted for that, it is spoken here: a key that may write into somebody's etcd is then
+    on no host.
+    """
+    if isinstance(wanted.bootstrap, Discovery) and (wanted.bootstrap.cacert or wanted.bootstrap.cert):
+        return False
     return wanted.version is None or wanted.version.line >= FIRST_WITH_V3_DISCOVERY

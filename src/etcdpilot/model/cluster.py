@@ -94,11 +94,17 @@ class Static:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """A discovery service (v2 protocol, `url`) or an ordinary etcd (v3 protocol, `endpoints` and `token`)."""
+    """A discovery service (v2 protocol, `url`) or an ordinary etcd (v3 protocol, `endpoints` and `token`).
+
+    `cacert`, `cert` and `key`: files of this machine, with which it is asked from here; empty for none.
+    """
 
     url: str
     endpoints: tuple[str, ...]
     token: str
+    cacert: str = ""
+    cert: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ def source(said: Document) -> Source:
 def bootstrap(said: Document) -> Bootstrap:
     match said["is"]:
         case "discovery":
-            return Discovery(said["url"], tuple(said["endpoints"]), said["token"])
+            files = (said.get(name, "") for name in ("cacert", "cert", "key"))
+            return Discovery(said["url"], tuple(said["endpoints"]), said["token"], *files)
         case "dns":
             return Dns(said["domain"], said["name"])
         case _:

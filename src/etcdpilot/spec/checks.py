@@ -69,6 +69,10 @@ def check_bootstrap(file: schema.ClusterFile, document: Document, report: Report
             report.wrong(path, "needs either url (etcd before 3.7) or endpoints of an etcd")
         if found.url and found.token:
             report.wrong((*path, "token"), "belongs to endpoints; a url ends with its own token")
+        if bool(found.cert) != bool(found.key):
+            report.wrong((*path, "cert" if found.cert else "key"), "wants the other too; cert and key belong together")
+        if found.url and found.cert:
+            report.wrong((*path, "cert"), "belongs to endpoints; no discovery service asks for one")
         if found.url and document["version"] and not before_3_7(document["version"]):
             report.wrong((*path, "url"), f"etcd {document['version']} knows discovery by endpoints alone")
 

@@ -33,7 +33,7 @@ def fill(file: schema.ClusterFile, folder: str) -> Document:
         "kind": kind,
         "version": etcd.version,
         "source": fill_source(etcd.source, folder),
-        "bootstrap": fill_bootstrap(file.bootstrap or schema.Bootstrap()),
+        "bootstrap": fill_bootstrap(file.bootstrap or schema.Bootstrap(), folder),
         "token": file.token or "",
         "tls": tls,
         "timers": etcd.timers or ("loopback" if kind == "local" else "default"),
@@ -72,7 +72,7 @@ def fill_source(source: schema.Source | None, folder: str) -> Document:
             return {"is": "found"}
 
 
-def fill_bootstrap(bootstrap: schema.Bootstrap) -> Document:
+def fill_bootstrap(bootstrap: schema.Bootstrap, folder: str) -> Document:
     if bootstrap.discovery:
         found = bootstrap.discovery
         return {
@@ -80,6 +80,11 @@ def fill_bootstrap(bootstrap: schema.Bootstrap) -> Document:
             "url": found.url or "",
             "endpoints": found.endpoints or [],
             "token": found.token or "",
+            **{
+                name: beside(folder, path)
+                for name, path in (("cacert", found.cacert), ("cert", found.cert), ("key", found.key))
+                if path
+            },
         }
     if bootstrap.dns:
         return {"is": "dns", "domain": bootstrap.dns.domain, "name": bootstrap.dns.name or ""}

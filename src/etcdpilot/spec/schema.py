@@ -195,6 +195,9 @@ class Discovery(Section):
     url: WebAddress | None = Field(None, description="A token's URL; or a service's address, which is asked for one.")
     endpoints: list[Url] | None = Field(None, min_length=1, description="Of an etcd that serves the v3 protocol.")
     token: Word | None = Field(None, description="Made by `etcdpilot discovery new --endpoints`; belongs to endpoints.")
+    cacert: LocalPath | None = Field(None, description="Whom to trust there; the system's authorities unless given.")
+    cert: LocalPath | None = Field(None, description="Client certificate for endpoints; stays on this machine.")
+    key: LocalPath | None = Field(None, description="Its key.")
 
 
 class Dns(Section):

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from etcdpilot.model.identity import as_hex, member_id
-from tests.etcd_versions import Etcd, every_line
+from tests.etcd_versions import Etcd, every_line, usual_lines
 from tests.local.commands import Folder
 from tests.local.discovery.clusters import apply, require_formed, require_it_starts_alone, until, write_cluster
 from tests.local.discovery.service import Service
@@ -42,9 +43,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
 class Keeper:
     """One etcd by itself, whose keys are what members meet through."""
 
-    def __init__(self, etcd: Etcd, folder: Path, *words: str) -> None:
-        self.etcd, self.port, peer = etcd, *free_ports(2)
-        urls = ("client-urls", f"http://127.0.0.1:{self.port}"), ("peer-urls", f"http://127.0.0.1:{peer}")
+    def __init__(self, etcd: Etcd, folder: Path, *words: str, keys: Path | None = None) -> None:
+        """`keys`: a folder with ca.pem, cert.pem and key.pem, for https; clients must show a certificate of that CA."""
+        self.etcd, self.keys, self.port, peer = etcd, keys, *free_ports(2)
+        urls = ("client-urls", self.url), ("peer-urls", f"http://127.0.0.1:{peer}")
+        if keys:
+            files = {"cert-file": "cert.pem", "key-file": "key.pem", "trusted-ca-file": "ca.pem"}
+            words = (*words, "--client-cert-auth", *(f"--{name}={keys / file}" for name, file in files.items()))
         flags = [f"--listen-{name}={url}" for name, url in urls]
         flags += [f"--advertise-client-urls={self.url}", f"--initial-advertise-peer-urls={urls[1][1]}"]
         flags += [f"--initial-cluster=keeper={urls[1][1]}", "--name=keeper", f"--data-dir={folder / 'keeper'}"]
@@ -54,10 +59,12 @@ class Keeper:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.keys else 'http'}://127.0.0.1:{self.port}"
 
     def ctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        argv = [self.etcd.directory / "etcdctl", f"--endpoints={self.url}", *words]
+        files = {"cacert": "ca.pem", "cert": "cert.pem", "key": "key.pem"} if self.keys else {}
+        secure = [f"--{name}={self.keys}/{file}" for name, file in files.items()]
+        argv = [self.etcd.directory / "etcdctl", f"--endpoints={self.url}", *secure, *words]
         env = {"PATH": os.environ["PATH"], "ETCDCTL_API": "3"}
         return subprocess.run(argv, capture_output=True, text=True, check=check, env=env)
 
@@ -172,6 +179,32 @@ def test_a_cluster_forms_through_the_v3_protocol_by_itself_or_with_our_help(fold
         require_ids_foretold(folder, token)
         keys = keeper.ctl("get", f"/_etcd/registry/{token}/", "--prefix", "--keys-only").stdout.split()
         assert len(keys) == 4  # the size and three members, whoever wrote them
+    finally:
+        keeper.end()
+    require_it_starts_alone(folder)
+
+
+@pytest.mark.parametrize("etcd", usual_lines(), ids=str)
+def test_over_https_the_certificates_for_the_v3_protocol_stay_on_this_machine(folder: Folder, etcd: Etcd):
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder.path / "ca.pem"))
+    leaf.private_key_pem.write_to_path(str(folder.path / "key.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(folder.path / "cert.pem"))
+    keeper = Keeper(every_line()[-1], folder.path, keys=folder.path)
+    files = ("cacert", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem")
+    try:
+        said = ", ".join(f"{name}: {file}" for name, file in files)
+        write_cluster(folder, etcd, f"{{discovery: {{endpoints: ['{keeper.url}'], {said}}}}}")
+        assert "stay on this machine" in apply(folder).out
+        require_formed(folder)
+        token = identity(folder)["token"]
+        require_ids_foretold(folder, token)
+        words = (*(word for name, file in files for word in (f"--{name}", file)), "--size", "5")
+        made = folder.run("discovery", "new", "--endpoints", keeper.url, *words).out.split()[0]
+        key = f"/_etcd/registry/{made.removeprefix('--discovery-token=')}/_config/size"
+        assert keeper.ctl("get", key, "--print-value-only").stdout.strip() == "5"
+        assert not [path for path in (folder.path / "members").rglob("*.pem") if path.name in ("cert.pem", "key.pem")]
     finally:
         keeper.end()
     require_it_starts_alone(folder)
