@@ -13,9 +13,9 @@ from etcdpilot.applying.given import bytes_of, goes_first, take_operator
 from etcdpilot.model.certificates import AuthoritySpec, CertificateSpec, KeyKind
 from etcdpilot.model.cluster import ClusterSpec, Profile
 from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, Given, LeafCertificate, LeafKey, Text
-from etcdpilot.model.memory import AuthorityKept
 from etcdpilot.model.steps import MakeAuthorities, WriteFiles
 from etcdpilot.observing.memory import authority as kept_authority
+from etcdpilot.observing.memory import trusted
 from etcdpilot.rendering.certificate_files import client_authority
 from etcdpilot.stores.state import KeptPair, StateFolder
 
@@ -37,16 +37,23 @@ async def make_authorities(step: MakeAuthorities, world: RealWorld) -> None:
 
 
 def make_missing(names: Iterable[str], wanted: ClusterSpec, state: StateFolder, now: datetime) -> None:
-    from etcdpilot.pki.authority import issue, make_authority
+    from etcdpilot.pki.authority import make_authority
 
     for name in names:
         if state.authority(name) is None:
             made = make_authority(authority_spec(name, wanted), now)
             state.write_authority(name, KeptPair(made.certificate_pem.decode(), made.key_pem().decode()))
-    signer = load(client_authority(wanted), state)
-    operator = issue(signer, operator_spec(wanted), now)
+    write_operator(wanted, state, now)
+
+
+def write_operator(wanted: ClusterSpec, state: StateFolder, now: datetime) -> None:
+    """The pair that etcdpilot shows to the members, by who signs now; and all whom it trusts meanwhile."""
+    from etcdpilot.pki.authority import issue
+
+    name = client_authority(wanted)
+    operator = issue(load(name, state), operator_spec(wanted), now)
     pair = KeptPair(operator.certificate_pem.decode(), operator.key_pem.decode())
-    state.write_operator(pair, signer.trust_pem.decode())
+    state.write_operator(pair, "".join(each.certificate for each in trusted(state, name)))
 
 
 def authority_spec(name: str, wanted: ClusterSpec) -> AuthoritySpec:
@@ -123,7 +130,6 @@ def content(file: FileSpec, issued: dict[str, Issued], world: RealWorld) -> byte
         case Given() as given:
             return bytes_of(given, world.state)
         case AuthorityBundle(authorities):
-            kept: list[AuthorityKept | None] = [kept_authority(world.state, name) for name in authorities]
-            return "".join(each.certificate for each in kept if each).encode()
+            return "".join(each.certificate for name in authorities for each in trusted(world.state, name)).encode()
         case _:
             assert_never(file.content)

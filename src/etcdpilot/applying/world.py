@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from etcdpilot.applying import certificates, data, files, members, services, upgrades, versions
+from etcdpilot.applying import certificates, data, files, members, rotation, services, upgrades, versions
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
@@ -19,6 +19,7 @@ from etcdpilot.model.steps import (
     EnableDowngrade,
     EnableServices,
     InstallBinaries,
+    IssueOperator,
     MakeAuthorities,
     MoveDataAside,
     MoveLeader,
@@ -30,6 +31,7 @@ from etcdpilot.model.steps import (
     StartMembers,
     Step,
     StopMembers,
+    TurnAuthorities,
     UpdateMember,
     WriteFiles,
 )
@@ -75,6 +77,11 @@ class RealWorld:
         match step:
             case MakeAuthorities():
                 await certificates.make_authorities(step, self)
+            case IssueOperator():
+                await rotation.issue_operator(step, self)
+            case TurnAuthorities():
+                async for on in rotation.turn(step, self):
+                    yield on
             case InstallBinaries():
                 await versions.install(step, self)
             case WriteFiles():

@@ -20,7 +20,7 @@ from pathlib import Path
 from etcdpilot.hosts.data import look_at_data
 from etcdpilot.hosts.lock import Lock
 from etcdpilot.hosts.port import Answer, Binaries, Question
-from etcdpilot.hosts.processes import environment_of, processes_of
+from etcdpilot.hosts.processes import environment_of, processes_of, started_at
 from etcdpilot.model.errors import HostFailed
 from etcdpilot.model.files import FileSeen, FileToWrite
 from etcdpilot.model.observation import Machine, Process, ServiceSeen
@@ -156,7 +156,7 @@ class LocalHost:
         if not found:
             return None
         one = found[0]
-        return Process(one.pid, one.executable, one.arguments, environment_of(one.pid))
+        return Process(one.pid, one.executable, one.arguments, environment_of(one.pid), started_at(one.pid))
 
     def _service(self, process: Process | None) -> ServiceSeen:
         fragment = str(self.script) if self.script.exists() else ""
@@ -181,9 +181,8 @@ def look_at_file(path: str, with_text: bool) -> FileSeen | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     text = data.decode(errors="replace") if with_text else ""
-    return FileSeen(
-        path, status.st_mode & 0o7777, owner_name(status.st_uid), len(data), hashlib.sha256(data).hexdigest(), text
-    )
+    mode, owner = status.st_mode & 0o7777, owner_name(status.st_uid)
+    return FileSeen(path, mode, owner, len(data), hashlib.sha256(data).hexdigest(), text, status.st_mtime)
 
 
 def owner_name(uid: int) -> str:

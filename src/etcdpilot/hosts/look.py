@@ -12,6 +12,7 @@ from collections import defaultdict
 
 from etcdpilot.hosts.data import data_seen, is_stranger
 from etcdpilot.hosts.port import Answer, Question
+from etcdpilot.hosts.processes import started
 from etcdpilot.model.files import FileSeen
 from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
 
@@ -23,7 +24,8 @@ say() { printf '%s\0' "$@"; }
 unit=$1.service etcd=$2 data=$3 ports=$4 texts=$5
 shift 5
 
-say clock "$(date +%s.%N)" machine "$(uname -m)" system "$(uname -s)" cores "$(nproc)"
+read -r uptime _ </proc/uptime
+say clock "$(date +%s.%N)" uptime "$uptime" machine "$(uname -m)" system "$(uname -s)" cores "$(nproc)"
 read -r _ memory _ </proc/meminfo
 say memory "$memory" systemd "$(systemctl --version)"
 ip=$(ip -o addr show scope global 2>/dev/null) && say ip "$ip"
@@ -52,6 +54,7 @@ esac
 if [ "${pid:-0}" -gt 0 ] && exe=$(readlink "/proc/$pid/exe"); then
     say pid "$pid" exe "$exe"
     say arguments "$(base64 -w 0 "/proc/$pid/cmdline")" environment "$(base64 -w 0 "/proc/$pid/environ")"
+    read -r life <"/proc/$pid/stat" && say life "${life##*) }"
 else
     for table in /proc/net/tcp /proc/net/tcp6; do
         [ -r "$table" ] && while read -r _ local _ state _; do
@@ -89,7 +92,7 @@ for number in $texts; do
     eval "path=\${$number}"
     [ -f "$path" ] && say text "$number $(base64 -w 0 -- "$path")"
 done
-stat -L --printf 'file\0%f %s %U %n\0' -- "$@" 2>/dev/null
+stat -L --printf 'file\0%f %s %.Y %U %n\0' -- "$@" 2>/dev/null
 say sums ''
 sha256sum -z -- "$@" 2>/dev/null
 exit 0
@@ -157,10 +160,10 @@ def files(question: Question, said: Said, sums: dict[str, str]) -> tuple[FileSee
     }
     seen = []
     for line in said["file"]:
-        mode, size, owner, path = line.split(" ", 3)
+        mode, size, modified, owner, path = line.split(" ", 4)
         if stat.S_ISREG(int(mode, 16)) and path in sums:
             text = base64.b64decode(texts.get(path, "")).decode(errors="replace")
-            seen.append(FileSeen(path, int(mode, 16) & 0o7777, owner, int(size), sums[path], text))
+            seen.append(FileSeen(path, int(mode, 16) & 0o7777, owner, int(size), sums[path], text, float(modified)))
     return tuple(seen)
 
 
@@ -190,6 +193,7 @@ def process(said: Said) -> Process | None:
 
 
 def zero_ended(encoded: str) -> tuple[str, ...]:
+        started=started(float(said["clock"][0]), float(said["uptime"][0]), said["life"][0]) if said["life"] else 0.0,
     text = base64.b64decode(encoded).decode(errors="replace")
     return tuple(text.removesuffix("\0").split("\0")) if text else ()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +59,26 @@ def environment_of(pid: int) -> tuple[tuple[str, str], ...]:
         return ()
     pairs = (line.partition("=") for line in raw.decode(errors="replace").split("\0"))
     return tuple((name, value) for name, _, value in pairs if name.startswith("ETCD_"))
+
+
+TICKS = 100  # a second: USER_HZ, the same on every Linux
+
+
+def started(clock: float, uptime: float, life: str) -> float:
+    """When a process began, by today's clock; `life` is what stands behind its name in /proc/PID/stat.
+
+    Not from the time of boot, which is whole seconds and was told by a clock that may have been wrong.
+    """
+    return clock - (uptime - int(life.split()[19]) / TICKS)
+
+
+def started_at(pid: int) -> float:
+    """0 where it cannot be said: no /proc, or it has ended."""
+    try:
+        life = (PROC / str(pid) / "stat").read_text().rpartition(") ")[2]
+        return started(time.time(), float((PROC / "uptime").read_text().split()[0]), life)
+    except OSError:
+        return 0.0
 
 
 def _from_ps() -> Iterator[Process]:

@@ -83,7 +83,7 @@ take_place() {
 make_user "$user"
 make_folders "$folders" "$@"
 drop_leftovers "$@"
-tar -x -p --no-same-owner -f - -C /
+tar -x -p -m --no-same-owner -f - -C / # by the clock here, beside the one that tells when a process began
 make_ready "$@"
 if [ -n "$unit" ]; then
     # A unit of that name that a package brought starts by itself, on data of its own: it ends here.

@@ -83,6 +83,7 @@ class FileSeen:
     size: int
     sha256: str
     text: str = ""
+    modified: float = 0.0  # seconds since 1970 by the host's clock; 0 where nobody said
 
 
 @dataclass(frozen=True, slots=True)

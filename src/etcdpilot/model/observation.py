@@ -35,6 +35,7 @@ class Process:
     executable: str
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
+    started: float = 0.0  # seconds since 1970 by the host's clock of today; 0 where nobody said
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from etcdpilot.model.files import FileSpec
 from etcdpilot.model.membership import Membership, MemberState
+from etcdpilot.model.rotation import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,39 @@ class MakeAuthorities:
         if not self.names:
             return "take the operator's certificate into the state folder"
         return f"make the certificate authorities {listed(self.names)} and the operator's certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueOperator:
+    """The certificate that etcdpilot itself shows to the members, and what it trusts. On the controller alone."""
+
+    because: str
+
+    def __str__(self) -> str:
+        return f"issue the operator's certificate, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAuthorities:
+    """From one phase of a rotation to the next: noted on the controller before any host hears of it."""
+
+    names: tuple[str, ...]
+    to: Phase
+
+    def __str__(self) -> str:
+        match self.to:
+            case Phase.TRUSTING:
+                return f"make a new {listed(self.names)}, to be trusted beside the old"
+            case Phase.ISSUING:
+                return f"let the new {listed(self.names)} sign from now on"
+            case Phase.DROPPING:
+                return f"trust the old {listed(self.names)} no longer"
+            case Phase.SETTLED:
+                return f"put the old {listed(self.names)} aside"
+            case Phase.RESCUING:
+                return f"make a new {listed(self.names)} in place of the old"
+            case _:
+                assert_never(self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +272,8 @@ def after(step: Step, before: Membership) -> Membership:
         case (
             MakeAuthorities()
             | InstallBinaries()
+    | IssueOperator
+    | TurnAuthorities
             | WriteFiles()
             | EnableServices()
             | RestartMember()
@@ -287,4 +323,8 @@ def listed(names: tuple[str, ...]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
+            | IssueOperator()
+            | TurnAuthorities()
     return f"{', '.join(names[:-1])} and {names[-1]}"
+        case IssueOperator() | TurnAuthorities():
+            return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -9,11 +10,14 @@ from etcdpilot.model.certificates import CertificateFacts, CertificateSpec
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.files import AuthorityBundle, FileSpec, LeafCertificate
 from etcdpilot.model.memory import Memory
-from etcdpilot.model.steps import MakeAuthorities
+from etcdpilot.model.steps import IssueOperator, MakeAuthorities
+from etcdpilot.rendering.certificate_files import client_authority
 
 
-def authority_steps(wanted: ClusterSpec, files: Iterator[FileSpec], memory: Memory) -> Iterator[MakeAuthorities]:
-    """The authorities that some wanted file needs and the state folder does not hold."""
+def authority_steps(
+    wanted: ClusterSpec, files: Iterator[FileSpec], memory: Memory, now: datetime
+) -> Iterator[MakeAuthorities | IssueOperator]:
+    """The authorities that some wanted file needs and the state folder does not hold; and the operator's own pair."""
     if not wanted.encrypted:
         return
     if wanted.tls.given is not None:
@@ -24,6 +28,29 @@ def authority_steps(wanted: ClusterSpec, files: Iterator[FileSpec], memory: Memo
     missing = tuple(name for name in needed if memory.authority(name) is None)
     if missing or not memory.has_operator:
         yield MakeAuthorities(missing or tuple(needed))
+    elif why := operator_due(wanted, memory, now):
+        yield IssueOperator(why)
+
+
+def operator_due(wanted: ClusterSpec, memory: Memory, now: datetime) -> str:
+    """Why the certificate that etcdpilot itself shows must be issued anew, in words; empty when it need not be."""
+    name = client_authority(wanted)
+    own, signer = memory.operator, memory.authority(name)
+    if own is None or signer is None or wanted.tls.given is not None:
+        return ""
+    if own.authority_key_id != signer.facts.subject_key_id:
+        return f"it was not signed by this cluster's {name}"
+    if is_running_out(own, now):
+        return ends(own, now)
+    if memory.operator_trust != bundle_hash((name,), memory):
+        return "it trusts other authorities than the cluster has"
+    return ""
+
+
+def bundle_hash(authorities: tuple[str, ...], memory: Memory) -> str:
+    """SHA-256 of the file that holds all that are trusted."""
+    kept = [each.certificate for name in authorities for each in memory.trusted(name)]
+    return hashlib.sha256("".join(kept).encode()).hexdigest()
 
 
 def authorities_of(file: FileSpec) -> tuple[str, ...]:
@@ -53,7 +80,15 @@ def due(spec: CertificateSpec, seen: CertificateFacts | None, memory: Memory, no
         return f"it is made out to {seen.common_name}"
     if set(spec.extended_usages) - set(seen.extended_usages):
         return "it lacks a usage"
-    # A third of the life left is the time to renew; every plan does it.
-    if seen.not_after - now < (seen.not_after - seen.not_before) / 3:
-        return f"it ends in {seen.days_left(now)} days"
-    return ""
+    return ends(seen, now) if is_running_out(seen, now) else ""
+
+
+def is_running_out(seen: CertificateFacts, now: datetime) -> bool:
+    """A third of the life left is the time to renew; every plan does it."""
+    return seen.not_after - now < (seen.not_after - seen.not_before) / 3
+
+
+def ends(seen: CertificateFacts, now: datetime) -> str:
+    if seen.not_after <= now:
+        return f"it ended on {seen.not_after:%Y-%m-%d %H:%M} UTC"
+    return f"it ends in {seen.days_left(now)} days"

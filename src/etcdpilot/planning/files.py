@@ -11,7 +11,7 @@ from etcdpilot.model.cluster import ClusterSpec, MemberSpec
 from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, Given, LeafCertificate, LeafKey, Text
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import HostSeen, Marker
-from etcdpilot.planning.certificates import due
+from etcdpilot.planning.certificates import bundle_hash, due
 from etcdpilot.rendering.certificate_files import certificate_files
 from etcdpilot.rendering.member_files import member_files
 from etcdpilot.rendering.options import InitialCluster
@@ -101,8 +101,3 @@ def key_is_wrong(file: FileSpec, key: LeafKey, host: HostSeen, memory: Memory) -
 
 def attributes_differ(file: FileSpec, there: FileSeen | None) -> bool:
     return there is None or there.mode != file.mode or bool(file.owner and there.owner != file.owner)
-
-
-def bundle_hash(authorities: tuple[str, ...], memory: Memory) -> str:
-    kept = [memory.authority(name) for name in authorities]
-    return hashlib.sha256("".join(each.certificate for each in kept if each).encode()).hexdigest()

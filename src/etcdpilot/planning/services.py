@@ -23,6 +23,7 @@ from etcdpilot.model.steps import (
 )
 from etcdpilot.model.versions import Version
 from etcdpilot.planning.members import Ground, leads, needs_binary, successor
+from etcdpilot.rendering.certificate_files import certificate_files
 from etcdpilot.rendering.options import InitialCluster, member_options
 from etcdpilot.rendering.running import options_that_differ, running_options
 
@@ -103,11 +104,26 @@ def reason_to_restart(
     differing = options_that_differ(options, running_options(host.process), version)
     if differing:
         return f"it runs with another {listed(differing)}"
-    if bundles := tuple(file for file in changed if is_authority(file)):
-        return f"etcd reads {bundles[0].path} only when it starts"
+    if bundle := next((file for file in changed if is_authority(file)), None) or newer_bundle(wanted, name, host):
+        return f"etcd reads {bundle.path} only when it starts"
     if units := [file for file in changed if is_unit(file) and host.file(file.path) and not only_initial(file, host)]:
         return f"{units[0].path.rsplit('/', 1)[-1]} changed"
     return ""
+
+
+# What a host says of both times is good to a few hundredths of a second; a member that was just started has read them.
+SAME_MOMENT = 0.05
+
+
+def newer_bundle(wanted: ClusterSpec, name: str, host: HostSeen) -> FileSpec | None:
+    """One that came after the process did, by a run that was cut off before the restart."""
+    if host.process is None or not host.process.started:
+        return None
+    for file in certificate_files(wanted, wanted.member(name)):
+        there = host.file(file.path)
+        if is_authority(file) and there and host.process.started + SAME_MOMENT < there.modified <= host.machine.clock:
+            return file
+    return None
 
 
 def is_authority(file: FileSpec) -> bool:

@@ -206,6 +206,13 @@ class StateFolder:
         write_private(self.client_ca, client_ca.encode())
         self._write_pair(self.root / "client", pair)
 
+    def pair_at(self, stem: Path) -> KeptPair | None:
+        """The pair STEM.crt and STEM.key; None when either is missing."""
+        return self._pair(stem)
+
+    def write_pair(self, stem: Path, pair: KeptPair) -> None:
+        self._write_pair(stem, pair)
+
     def _pair(self, stem: Path) -> KeptPair | None:
         certificate, key = stem.with_name(stem.name + ".crt"), stem.with_name(stem.name + ".key")
         if not (certificate.exists() and key.exists()):

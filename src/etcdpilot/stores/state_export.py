@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdpilot.model.errors import Refused, SpecError
+from etcdpilot.stores.clients import CLIENTS
+from etcdpilot.stores.requests import KEPT as REQUESTS
+from etcdpilot.stores.rotation import ROTATION
 from etcdpilot.stores.state import ADDRESSES, BOOTSTRAP, IDENTITY, ISSUED, StateFolder
 from etcdpilot.stores.writing import make_directory, write_private
 
@@ -27,7 +30,8 @@ ROUNDS, BLOCKS = 1 << 17, 8
 LARGEST = 64 * 1024 * 1024
 # A closed set of names: an import writes nothing else, and nowhere else.
 KEPT = re.compile(
-    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|{BOOTSTRAP}|ca\.crt|client\.(crt|key)|journal\.jsonl|authorities/[\w.-]+\.(crt|key)"
+    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|{BOOTSTRAP}|ca\.crt|client\.(crt|key)|journal\.jsonl"
+    rf"|authorities/(next/|retired/)?[\w.-]+\.(crt|key)|{ROTATION}|{CLIENTS}|{REQUESTS}"
 )
 
 
@@ -97,6 +101,7 @@ def import_state(state: StateFolder, cluster: str, found: dict[str, bytes], wher
             remedy=f"Move that folder away yourself, or import beside it:\n    etcdpilot --state DIR state import {where}",
         )
     state.make()
-    make_directory(state.root / "authorities")
+    for name in found:
+        make_directory((state.root / name).parent)
     for name in sorted(found, key=lambda name: (name == IDENTITY, name.endswith(".crt"), name)):
         write_private(state.root / name, found[name])
