@@ -22,15 +22,20 @@ from etcdpilot.model.observation import DataSeen, EtcdSeen, HostSeen, Machine, P
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.steps import (
     AddLearner,
+    BeginAnew,
     CheckMemberTables,
     DisableService,
     EnableDowngrade,
     EnableServices,
     InstallBinaries,
+    IssueOperator,
     MakeAuthorities,
     MoveDataAside,
     MoveLeader,
+    PlaceData,
+    PrepareData,
     PromoteLearner,
+    ProveRestored,
     RemoveMember,
     RestartMember,
     SaveSnapshot,
@@ -38,6 +43,7 @@ from etcdpilot.model.steps import (
     StartMembers,
     Step,
     StopMembers,
+    TurnAuthorities,
     UpdateMember,
     WriteFiles,
 )
@@ -60,6 +66,8 @@ class PaperHost:
     arguments: tuple[str, ...] = ()
     running: bool = False
     has_data: bool = False
+    data_of: tuple[str, str] = ("", "")  # member ID and cluster ID that stand in it, where a restore wrote them
+    prepared: tuple[str, str] = ("", "")  # of what a restore has made beside it
     strangers_files: bool = False
     enabled: bool = False
     version: str = ""
@@ -169,7 +177,7 @@ class PaperCluster:
                 binary=Known(self.wanted.version) if host.version and self.wanted.version else Absent(),
                 service=ServiceSeen("unit", host.enabled, active, "success", 0, ()),
                 process=process,
-                data=DataSeen(host.has_data or host.strangers_files, host.has_data, host.strangers_files, 0),
+                data=DataSeen(host.has_data or host.strangers_files, host.has_data, host.strangers_files, 0, *host.data_of),
                 marker=marker(files, member.paths.marker),
                 busy_ports=() if host.running else host.busy_ports,
             )
@@ -223,6 +231,7 @@ class PaperCluster:
             case MoveDataAside(member):
                 self.require(not self.host(member).running, step)
                 self.host(member).has_data = self.host(member).strangers_files = False
+                self.host(member).data_of = ("", "")
             case MoveLeader(_, to):
                 self.require(to in self.answering(), step)
                 self.leader = to
@@ -245,7 +254,14 @@ class PaperCluster:
                 self.elect()
             case UpdateMember(member, _, urls):
                 self.entries[member] = replace(self.entries[member], peer_urls=tuple(urls))
-            case MakeAuthorities() | SaveSnapshot() | CheckMemberTables() | EnableDowngrade():
+            case (
+                MakeAuthorities()
+                | IssueOperator()
+                | TurnAuthorities()
+                | SaveSnapshot()
+                | CheckMemberTables()
+                | EnableDowngrade()
+            ):
                 pass
             case _:
                 assert_never(step)
