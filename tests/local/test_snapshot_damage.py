@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import random
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from etcdpilot.model.snapshots import Expected, FaultKind, KeysHash
+from etcdpilot.stores.snapshot.arrival import Arrival
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt
 from etcdpilot.stores.snapshot.diff import differences
 from etcdpilot.stores.snapshot.mvcc import live_keys
 from etcdpilot.stores.snapshot.sizes import sizes_by_prefix
 from etcdpilot.stores.snapshot.tables import read_tables
+from etcdpilot.stores.snapshot.trailer import read_trailer
 from etcdpilot.stores.snapshot.verify import verify
 from tests.local.raw_etcd import found_binaries
 from tests.local.snapshot_lab import fill_in_bulk, fill_with_everything, one_member
@@ -160,3 +163,25 @@ def _written(folder: Path, content: bytes | bytearray) -> Path:
     path = folder / "damaged.db"
     path.write_bytes(content)
     return path
+
+
+@pytest.mark.parametrize("cut", [0.3, 1.0])
+async def test_a_file_is_proved_while_it_arrives_and_one_that_stops_arriving_is_never_passed(
+    cut: float, sound: Path, tmp_path: Path
+) -> None:
+    content, path, arrival = sound.read_bytes(), tmp_path / "coming.db", Arrival()
+    path.touch()
+    proving = asyncio.create_task(asyncio.to_thread(verify, path, hash_keys=True, arrival=arrival))
+    arrival.expect(len(content))
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, int(len(content) * cut), 100_000):
+            file.write(content[start : start + 100_000])
+            arrival.came(file.tell())
+            await asyncio.sleep(0)
+            assert not proving.done(), "the checksum is still to come"
+    if cut == 1.0:
+        arrival.end(read_trailer(path))
+        assert await proving == verify(path, hash_keys=True)
+    else:
+        arrival.end()
+        assert not (await proving).sound

@@ -20,6 +20,7 @@ from etcdpilot.observing.clock import Clock
 from etcdpilot.stores.catalogue import discard_backup, keep_backup, manifest_bytes
 from etcdpilot.stores.directory import give_name
 from etcdpilot.stores.port import AlreadyThere, SnapshotStore
+from etcdpilot.stores.snapshot.arrival import Arrival
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt
 from etcdpilot.stores.snapshot.mvcc import live_count, read_revisions
 from etcdpilot.stores.snapshot.trailer import Trailer
@@ -85,9 +86,8 @@ async def _take(
     taken_at, begun = clock.now(), clock.monotonic()
     endpoint = door.endpoints[member]
     status = await door.client().at(endpoint).maintenance.status(timeout=ANSWER_SECONDS)
-    trailer = await _stream(door, member, draft, progress)
     # The status was asked before: what the snapshot holds can only be the same or newer.
-    verdict = await _prove(door, member, draft, trailer, at_least=status.revision)
+    verdict = await _fetch_and_prove(door, member, draft, status.revision, progress)
     snapshot = verdict.snapshot
     if not verdict.sound or snapshot is None:
         raise ClusterFailed(
@@ -113,32 +113,40 @@ async def _take(
     return manifest, verdict.notes
 
 
-async def _stream(door: Door, member: str, draft: Path, progress: Progress | None) -> Trailer:
+async def _fetch_and_prove(door: Door, member: str, draft: Path, at_least: int, progress: Progress | None) -> Verdict:
+    """Write the snapshot to `draft` while its pages are proved, then hold its keys against the member's hash of them."""
+    arrival = Arrival()
+    proving = asyncio.create_task(
+        asyncio.to_thread(verify, draft, Expected(at_least=at_least), hash_keys=True, arrival=arrival)
+    )
+    try:
+        await _stream(door, member, draft, arrival, progress)
+        live = await _live_hash(door, member, draft)
+    finally:
+        arrival.end()
+        verdict = await proving
+    if isinstance(live, str):
+        return replace(verdict, notes=(*verdict.notes, live))
+    if verdict.hash_of_keys == live:
+        return verdict
+    # Another hash at the same compaction is a fault; after a compaction in between, the file must be looked at anew.
+    return await asyncio.to_thread(verify, draft, Expected(at_least=at_least, hash_of_keys=live), arrival=arrival)
+
+
+async def _stream(door: Door, member: str, draft: Path, arrival: Arrival, progress: Progress | None) -> None:
     """Write the member's snapshot to `draft`; the stream checks its SHA-256 while it passes."""
     stream = door.client().at(door.endpoints[member]).maintenance.snapshot()
     try:
-        async with WriteBehind(draft) as file:
+        async with WriteBehind(draft, arrival.came) as file:
             async for chunk in stream:
+                arrival.expect(stream.total)
                 await file.write(chunk)
                 if progress:
                     progress(stream.size)
     except OSError as error:
         raise _no_room(draft, error) from None
     checked = bytes.fromhex(stream.sha256)
-    return Trailer(stream.size, bytes.fromhex(stream.file_sha256), checked, checked)
-
-
-async def _prove(door: Door, member: str, draft: Path, trailer: Trailer, at_least: int) -> Verdict:
-    """Hold what was written against itself, and its keys against the member's own hash of them at that revision."""
-    proving = asyncio.to_thread(verify, draft, Expected(at_least=at_least), hash_keys=True, trailer=trailer)
-    verdict, live = await asyncio.gather(proving, _live_hash(door, member, draft))
-    if isinstance(live, str):
-        return replace(verdict, notes=(*verdict.notes, live))
-    if verdict.hash_of_keys == live:
-        return verdict
-    # Another hash at the same compaction is a fault; after a compaction in between, the file must be looked at anew.
-    expected = Expected(at_least=at_least, hash_of_keys=live)
-    return await asyncio.to_thread(verify, draft, expected, trailer=trailer)
+    arrival.end(Trailer(stream.size, bytes.fromhex(stream.file_sha256), checked, checked))
 
 
 async def _live_hash(door: Door, member: str, draft: Path) -> KeysHash | str:

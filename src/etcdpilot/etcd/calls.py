@@ -139,6 +139,11 @@ class Calls:
         await self._connected(connection, CONNECT_SECONDS)
         return connection.stub(method)(*request, metadata=await self.metadata(method, self.timeout))
 
+    async def raw_stream(self, connection: Connection, method: Method[Request, Answer], request: bytes) -> Any:
+        """The same for a stream that a thread pulls: an iterator over the bytes of the answers."""
+        await self._connected(connection, CONNECT_SECONDS)
+        return connection.raw_stream(method, request, await self.metadata(method, self.timeout))
+
     async def metadata(self, method: Method[Request, Answer], within: float) -> tuple[tuple[str, str], ...]:
         """The token, where one is needed, and whether the member must know a leader."""
         token = await self._login.metadata(self, method, within) if self._login is not None else ()
@@ -156,8 +161,8 @@ class Calls:
         return True
 
 
-def failure_of(connection: Connection, error: grpc.aio.AioRpcError) -> Failure:
-    """What gRPC raised, as a value."""
+def failure_of(connection: Connection, error: Any) -> Failure:
+    """What gRPC raised, in a loop or in a thread, as a value."""
     return Failure(str(connection.endpoint), error.code().name, (error.details() or "").strip())
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from etcdpilot.etcd.channels import Tls, open_channel
+from etcdpilot.etcd.channels import Tls, open_channel, open_plain_channel
 from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.etcd.methods import Answer, Kind, Method, Request
 
+Metadata = tuple[tuple[str, str], ...]
 SETTLED = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE)
 
 
@@ -21,7 +22,9 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, tls: Tls | None) -> None:
         self.endpoint = endpoint
+        self._tls = tls
         self._channel = open_channel(endpoint, tls)
+        self._plain: list[grpc.Channel] = []
         self._stubs: dict[str, Callable[..., Any]] = {}
 
     def stub(self, method: Method[Request, Answer]) -> Callable[..., Any]:
@@ -62,7 +65,16 @@ class Connection:
             return False
         return True
 
+    def raw_stream(self, method: Method[Request, Answer], request: bytes, metadata: Metadata) -> Any:
+        """A call whose answers, as bytes, are pulled by a thread. It has a channel of its own, closed with this one."""
+        channel = open_plain_channel(self.endpoint, self._tls)
+        self._plain.append(channel)
+        stub: Any = channel.unary_stream(method.path, None, None)  # bytes go out and come in as they are
+        return stub(request, metadata=metadata)
+
     async def close(self) -> None:
+        for channel in self._plain:
+            channel.close()
         await self._channel.close()
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
-import grpc.aio
 
-from etcdpilot.etcd import etcd_pb2 as pb
 from etcdpilot.etcd.calls import Calls, TryFailed, failure_of
 from etcdpilot.etcd.connections import Connection
 from etcdpilot.etcd.errors import Failure, SnapshotBroken
+from etcdpilot.etcd.fast_stream import FastStream, Piece
 from etcdpilot.etcd.methods import SNAPSHOT
+from etcdpilot.etcd.snapshot_part import NotAnAnswer
 from etcdpilot.etcd.trailing_digest import TRAILER_BYTES, TrailingDigest
 from etcdpilot.etcd.verdicts import Verdict, error_of, judge
 
@@ -28,10 +27,10 @@ SILENCE_SECONDS = 60.0
 class SnapshotStream:
     """`async for chunk in client.at(endpoint).maintenance.snapshot()`: bytes to be written one after another.
 
-    Never holds more than a few megabytes (etcd's chunks are 32 KiB). Raises SnapshotBroken at the end if the bytes
+    Never holds more than a few megabytes. Raises SnapshotBroken at the end if the bytes
     are not those that etcd meant: whoever writes a file gives it its name only after that. `size`, `sha256` (hex, of
     all but the trailer), `file_sha256` (of everything, as sha256sum gives it) and `version` (3.6 and later, else empty)
-    are known when the stream has ended.
+    are known when the stream has ended; `total`, the size to be expected, from the first piece on.
     """
 
     def __init__(self, calls: Calls) -> None:
@@ -40,35 +39,35 @@ class SnapshotStream:
         self.sha256 = ""
         self.file_sha256 = ""
         self.version = ""
+        self.total = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self._digest = TrailingDigest()
-        connection, stream, answer = await self._open()
-        remaining = 0
+        connection, stream, piece = await self._open()
+        self.total = len(piece.content) + piece.remaining + TRAILER_BYTES
         try:
-            while answer is not grpc.aio.EOF:
-                self.version = answer.version or self.version
-                await self._digest.feed(answer.blob)
-                remaining = answer.remaining_bytes
-                yield answer.blob
-                answer = await self._read(connection, stream)
+            while not piece.ended:
+                await self._digest.feed(piece.content)
+                yield piece.content
+                piece = await self._read(connection, stream)
         finally:
             stream.cancel()
-        await self._verify(connection, remaining)
+        self.version = piece.version
+        await self._verify(connection, piece.remaining)
 
     @property
     def size(self) -> int:
         """Bytes so far, the trailer among them."""
         return self._digest.size
 
-    async def _open(self) -> tuple[Connection, Any, Any]:
+    async def _open(self) -> tuple[Connection, FastStream, Piece]:
         """A stream and its first answer, from the first member that gives one; logs in again once if need be."""
         failures: list[Failure] = []
         logged_in = False
         while True:
             connection = self._calls.current
             try:
-                stream = await self._calls.stream(connection, SNAPSHOT, pb.SnapshotRequest())
+                stream = FastStream(await self._calls.raw_stream(connection, SNAPSHOT, b""))
                 return connection, stream, await self._next(connection, stream)
             except TryFailed as failed:
                 failures.append(failed.failure)
@@ -81,18 +80,20 @@ class SnapshotStream:
             if final or len(failures) >= len(self._calls.endpoints):
                 raise error_of(SNAPSHOT.name, tuple(failures), changes_something=False)
 
-    async def _read(self, connection: Connection, stream: Any) -> Any:
+    async def _read(self, connection: Connection, stream: FastStream) -> Piece:
         try:
             return await self._next(connection, stream)
         except TryFailed as failed:
             raise self._broken(failed.failure, f"The snapshot stream ended after {self.size} bytes.") from None
 
-    async def _next(self, connection: Connection, stream: Any) -> Any:
+    async def _next(self, connection: Connection, stream: FastStream) -> Piece:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
-                return await stream.read()
-        except grpc.aio.AioRpcError as error:
+                return await stream.next()
+        except grpc.RpcError as error:
             raise TryFailed(failure_of(connection, error)) from None
+        except NotAnAnswer as error:
+            raise TryFailed(Failure(str(connection.endpoint), "DATA_LOSS", str(error))) from None
         except TimeoutError:
             text = f"nothing came for {SILENCE_SECONDS:.0f} s"
             raise TryFailed(Failure(str(connection.endpoint), "DEADLINE_EXCEEDED", text)) from None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 
 TRAILER_BYTES = 32
-# Hashing is a third of the work of taking a snapshot. Pieces of this size are hashed in a thread beside the reading.
+# Hashing is a third of the work of taking a snapshot. So much at once is hashed in a thread beside the reading.
 PIECE_BYTES = 1024 * 1024
+
+Bytes = bytes | memoryview
 
 
 class TrailingDigest:
-    """Fed piece by piece; holds two pieces at most, one being hashed and one being gathered."""
+    """Fed piece by piece; holds two megabytes at most, one being hashed and one being gathered."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._gathered: list[bytes] = []
+        self._gathered: list[Bytes] = []
         self._waiting = 0
         self._hashing: asyncio.Future[None] | None = None
         self.size = 0
@@ -30,13 +33,15 @@ class TrailingDigest:
 
     async def _hash_all_but_the_tail(self) -> bytes:
         """Start to hash what is gathered, and keep its last 32 bytes: they may be the trailer."""
-        piece = b"".join(self._gathered)
-        tail = piece[-TRAILER_BYTES:]
+        pieces, tail = without_tail(self._gathered)
         await self._hashed()
-        hashed = memoryview(piece)[: -len(tail) or None]
-        self._hashing = asyncio.get_running_loop().run_in_executor(None, self._digest.update, hashed)
+        self._hashing = asyncio.get_running_loop().run_in_executor(None, self._update, pieces)
         self._gathered, self._waiting = [tail], len(tail)
         return tail
+
+    def _update(self, pieces: Sequence[Bytes]) -> None:
+        for piece in pieces:
+            self._digest.update(piece)
 
     async def _hashed(self) -> None:
         if self._hashing is not None:
@@ -51,3 +56,13 @@ class TrailingDigest:
         whole.update(tail)
         self.of_everything = whole.hexdigest()
         return self._digest.digest(), tail
+
+
+def without_tail(pieces: Sequence[Bytes]) -> tuple[Sequence[Bytes], bytes]:
+    """The pieces without their last 32 bytes, and those. Nothing is copied where the last piece holds them all."""
+    if pieces and len(pieces[-1]) >= TRAILER_BYTES:
+        *before, last = pieces
+        return (*before, memoryview(last)[:-TRAILER_BYTES]), bytes(last[-TRAILER_BYTES:])
+    joined = b"".join(pieces)
+    tail = joined[-TRAILER_BYTES:]
+    return (memoryview(joined)[: len(joined) - len(tail)],), tail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -12,10 +13,14 @@ MOST_BUFFERS = 512  # of one writev; the system allows 1024
 
 
 class WriteBehind:
-    """`async with WriteBehind(path) as file: await file.write(chunk)`. Holds two pieces at most; OSError as it comes."""
+    """`async with WriteBehind(path) as file: await file.write(chunk)`. Holds two pieces at most; OSError as it comes.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    `written` is told, in the thread that writes, how many bytes are in the file by now.
+    """
+
+    def __init__(self, path: Path, written: Callable[[int], None] | None = None) -> None:
+        self._path, self._tell = path, written
+        self._done = 0
         self._gathered: list[bytes] = []
         self._size = 0
         self._writing: asyncio.Future[None] | None = None
@@ -43,7 +48,13 @@ class WriteBehind:
     async def _hand_over(self) -> None:
         await self._written()
         piece, self._gathered, self._size = self._gathered, [], 0
-        self._writing = asyncio.get_running_loop().run_in_executor(None, _write_all, self._descriptor, piece)
+        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write, piece)
+
+    def _write(self, piece: list[bytes]) -> None:
+        _write_all(self._descriptor, piece)
+        self._done += sum(map(len, piece))
+        if self._tell:
+            self._tell(self._done)
 
     async def _written(self) -> None:
         if self._writing is not None:

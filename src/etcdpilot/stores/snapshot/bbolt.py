@@ -24,6 +24,8 @@ from operator import add
 from pathlib import Path
 from types import TracebackType
 
+from etcdpilot.stores.snapshot.arrival import Arrival
+
 MAGIC, VERSION = 0xED0CDAED, 2
 PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)  # the writing host's page size; 4096 nearly always
 PAGE = struct.Struct("<QHHI")
@@ -125,20 +127,20 @@ class Bucket:
 class BoltFile:
     """An open database file, the trailer of a snapshot not counted. A context manager."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Takes over `descriptor`. Corrupt when there is no valid meta page."""
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, arrival: Arrival | None = None) -> None:
+        """Takes over `descriptor`. Corrupt when there is no valid meta page. What is still arriving is waited for."""
+        self._descriptor, self._arrival = descriptor, arrival
         try:
-            self.file_size = _size_of_file(descriptor)
+            self.file_size = (arrival and arrival.total()) or _size_of_file(descriptor)
             self.valid_metas, self.meta = self._newest_meta()
         except BaseException:
             os.close(descriptor)
             raise
 
     @classmethod
-    def open(cls, path: Path) -> BoltFile:
+    def open(cls, path: Path, arrival: Arrival | None = None) -> BoltFile:
         """OSError when it cannot be opened; a pipe or a device is Corrupt, and never waited for."""
-        return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), arrival)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -225,7 +227,7 @@ class BoltFile:
         raise Corrupt("there is no valid meta page in it: this is not a database of etcd")
 
     def _meta_at(self, offset: int, page_size: int) -> Meta | None:
-        data = os.pread(self._descriptor, 16 + META.size, offset)
+        data = self._bytes(offset, 16 + META.size)
         if len(data) < 16 + META.size:
             return None
         magic, version, size, _, root, _, _, high_water, transaction, checksum = META.unpack_from(data, 16)
@@ -234,10 +236,15 @@ class BoltFile:
         return Meta(size, root, high_water, transaction)
 
     def _read(self, offset: int, length: int) -> bytes:
-        data = os.pread(self._descriptor, length, offset)
+        data = self._bytes(offset, length)
         if len(data) != length:
             raise TooShort(f"{length} bytes were to be read at {offset}, {len(data)} are there")
         return data
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        if self._arrival is not None:
+            self._arrival.wait_for(offset + length)
+        return os.pread(self._descriptor, length, offset)
 
 
 def _size_of_file(descriptor: int) -> int:

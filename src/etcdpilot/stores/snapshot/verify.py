@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etcdpilot.model.snapshots import Expected, Fault, FaultKind, KeysHash, Manifest, Snapshot, Verdict
+from etcdpilot.stores.snapshot.arrival import Arrival
 from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, TooShort
 from etcdpilot.stores.snapshot.belonging import is_of_cluster
 from etcdpilot.stores.snapshot.hashes import hash_of_keys, read_snapshot, read_with_keys
@@ -33,16 +34,16 @@ class Reading:
 
 
 def verify(
-    path: Path, expected: Expected = NOTHING, *, hash_keys: bool = False, trailer: Trailer | None = None
+    path: Path, expected: Expected = NOTHING, *, hash_keys: bool = False, arrival: Arrival | None = None
 ) -> Verdict:
     """Reads the file twice at once: its checksum in a thread, its pages here. Memory: a few MB, whatever its size.
 
-    `hash_keys` also computes the server's hash of keys. `trailer` is what was learnt of the checksum while the file was
-    written; then it is not read again. Raises nothing for any content.
+    `hash_keys` also computes the server's hash of keys. Of a file in `arrival` each page is read as soon as it is
+    there, and the checksum is the one that whoever fetches it has computed. Raises nothing for any content.
     """
     try:
-        with BoltFile.open(path) as database, ThreadPoolExecutor(1) as thread:
-            checksum = thread.submit(lambda: trailer or read_trailer(path))
+        with BoltFile.open(path, arrival) as database, ThreadPoolExecutor(1) as thread:
+            checksum = thread.submit(arrival.trailer if arrival else lambda: read_trailer(path))
             reading = _read(database, expected, hash_keys)
             return _verdict(reading, checksum.result(), expected.manifest)
     except Corrupt as wrong:
