@@ -312,14 +312,17 @@ def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -
 
 
 @asynccontextmanager
-async def at_work(site: Site, doing: str) -> AsyncIterator[None]:
-    """One controller at a time, here and on the hosts; Refused names the one that is at work."""
+async def at_work(site: Site, doing: str, without: frozenset[str] = frozenset()) -> AsyncIterator[None]:
+    """One controller at a time, here and on the hosts; Refused names the one that is at work.
+
+    `without` are members whose machines were said aloud to be gone: they do not count for a majority.
+    """
     from etcdpilot.applying.locking import locked_hosts
     from etcdpilot.hosts.lock import Lock
 
     with locked(site.state, doing, site.clock.now()):
         lock = Lock(site.wanted.name, owner_line(doing, site.clock.now()))
-        async with locked_hosts(site.fleet, lock) as taken_from:
+        async with locked_hosts(site.fleet, lock, without) as taken_from:
             for dead in taken_from:
                 journal_of(site).write("lock taken over", f"from {dead}, which gave no sign", site.clock.now())
             yield
@@ -342,6 +345,10 @@ def planned(site: Site, seen: Seen, memory: Memory) -> Plan:
     from etcdpilot import planning
     from etcdpilot.model.steps import SaveSnapshot
 
+    if site.wanted.tls.given is not None:
+        from etcdpilot.observing.trust import with_trust
+
+        memory = with_trust(memory, site.wanted, site.state.root, seen)
     found = planning.plan(site.wanted, seen, memory, site.clock.now(), site.waived)
     building = not memory.formed or any(isinstance(each.step, SaveSnapshot) for each in found.steps)
     said = tuple(str(each) for each in site.warnings if building or each.path != RELEASE)

@@ -9,7 +9,7 @@ from etcdpilot.model.errors import EtcdpilotError
 from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
 from etcdpilot.model.membership import Membership
 from etcdpilot.model.plans import Fenced, Plan
-from etcdpilot.model.steps import StartMembers, Step
+from etcdpilot.model.steps import BeginAnew, PrepareData, StartMembers, Step
 from etcdpilot.observing.clock import Clock
 
 
@@ -33,7 +33,7 @@ async def carry_out(plan: Plan, world: World) -> AsyncIterator[Event]:
     yield Planned(len(plan.steps))
     for number, fenced in enumerate(plan.steps, 1):
         seen = await world.membership()
-        if seen != fenced.relies_on and not came_up_meanwhile(fenced, seen):
+        if seen != fenced.relies_on and not came_up_meanwhile(fenced, seen) and not ends_it_anyway(fenced.step):
             world.note("stale", fenced.step, f"relied on {fenced.relies_on}, saw {seen}")
             yield Stale(number, fenced.step, fenced.relies_on, seen)
             return
@@ -45,6 +45,11 @@ def came_up_meanwhile(fenced: Fenced, seen: Membership) -> bool:
     """Whoever is to be started came up by itself, as systemd lets it once what it lacked is there: nothing is lost by that,
     and the gate still asks."""
     return isinstance(fenced.step, StartMembers) and seen == fenced.leaves
+
+
+def ends_it_anyway(step: Step) -> bool:
+    """What is done for the sake of another cluster, or ends this one, does not rely on how many of it answer."""
+    return isinstance(step, (PrepareData, BeginAnew))
 
 
 async def take(number: int, step: Step, world: World) -> AsyncIterator[Event]:

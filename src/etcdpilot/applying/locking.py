@@ -15,12 +15,14 @@ NOT_REACHED = "not reached"
 
 
 @asynccontextmanager
-async def locked_hosts(fleet: Fleet, lock: Lock) -> AsyncIterator[tuple[str, ...]]:
+async def locked_hosts(
+    fleet: Fleet, lock: Lock, without: frozenset[str] = frozenset()
+) -> AsyncIterator[tuple[str, ...]]:
     """Yields from whom it was taken over: owners who gave no sign for half a minute. Refused names who holds it.
 
     Hosts that cannot be reached count as not held, so of two controllers on two sides of a cut at most one goes on.
     """
-    names = [member.name for member in fleet.wanted.members]
+    names = [member.name for member in fleet.wanted.members if member.name not in without]
     answers = dict(zip(names, await asyncio.gather(*(acquire(fleet, name, lock) for name in names)), strict=True))
     ours = [name for name, said in answers.items() if said == "ours" or said.startswith(TOOK)]
     try:

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from etcdpilot.applying import certificates, data, files, members, rotation, services, upgrades, versions
+from etcdpilot.applying import certificates, data, files, members, restoring, rotation, services, upgrades, versions
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.membership import Membership
 from etcdpilot.model.memory import Memory
+from etcdpilot.model.restoring import Restore
 from etcdpilot.model.steps import (
     AddLearner,
+    BeginAnew,
     CheckMemberTables,
     DisableService,
     EnableDowngrade,
@@ -23,7 +25,10 @@ from etcdpilot.model.steps import (
     MakeAuthorities,
     MoveDataAside,
     MoveLeader,
+    PlaceData,
+    PrepareData,
     PromoteLearner,
+    ProveRestored,
     RemoveMember,
     RestartMember,
     SaveSnapshot,
@@ -63,6 +68,18 @@ class RealWorld:
     def remember_formed(self) -> None:
         """Written down at once: from now on nobody is started on an empty disk."""
         self._write_identity(replace(self.memory, formed=True))
+
+    def begin_anew(self, restore: Restore) -> None:
+        """From now on the cluster is another one; formed, for its members start on data that are there."""
+        self._write_identity(
+            replace(
+                self.memory,
+                token=restore.token,
+                cluster_id=restore.cluster_id,
+                member_ids=restore.member_ids,
+                formed=True,
+            )
+        )
 
     def _write_identity(self, memory: Memory) -> None:
         identity = Identity(self.wanted.name, memory.token, memory.cluster_id, memory.member_ids, memory.formed)
@@ -124,6 +141,15 @@ class RealWorld:
                 await upgrades.check_member_tables(step, self)
             case EnableDowngrade():
                 async for on in upgrades.enable_downgrade(step, self):
+                    yield on
+            case PrepareData():
+                await restoring.prepare(step, self)
+            case BeginAnew():
+                await restoring.begin_anew(step, self)
+            case PlaceData():
+                await restoring.place(step, self)
+            case ProveRestored():
+                async for on in restoring.prove_restored(step, self):
                     yield on
             case _:
                 assert_never(step)

@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "status": ("look", "status", "How every member does. Exit 1 when something is wrong."),
     "health": ("look", "health", "Prove it: reads, a write, equal hashes. Exit 1 when a proof fails."),
     "backup": ("backup", "backup", "Take backups, prove them, look into them, and let old ones go."),
+    "restore": ("restore", "restore", "Bring the whole cluster back from a snapshot, proved."),
     "pki": ("pki", "pki", "Certificates from cfssl's JSON files, and a judge of certificates."),
     "confd": ("confd", "confd", "Keep files equal to templates over keys; takes confd's resources and flags."),
     "discovery": ("discovery", "discovery", "A discovery service of your own, and tokens."),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from etcdpilot.hosts.wal import HEAD, owner
 from etcdpilot.model.observation import DataSeen
 
 INDEXED = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.(?:wal|snap)")
@@ -21,13 +22,22 @@ def look_at_data(path: Path) -> DataSeen:
     wal = [entry.name for entry in (path / "member" / "wal").glob("*.wal")]
     snapshots = [entry.name for entry in (path / "member" / "snap").glob("*.snap")]
     strangers = [entry.name for entry in path.iterdir() if is_stranger(entry.name)]
-    return data_seen(True, [*wal, *snapshots], bool(wal), strangers)
+    return data_seen(True, [*wal, *snapshots], bool(wal), strangers, head_of_log(path, wal))
 
 
-def data_seen(exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str]) -> DataSeen:
-    """The same judgement for a listing that came from another machine."""
+def head_of_log(path: Path, names: list[str]) -> bytes:
+    """The beginning of its first file; empty when there is none, or it went away meanwhile."""
+    try:
+        with (path / "member" / "wal" / min(names, default="")).open("rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def data_seen(exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str], head: bytes = b"") -> DataSeen:
+    """The same judgement for a listing that came from another machine; `head` is the beginning of a WAL file."""
     found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]
-    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0))
+    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0), *owner(head))
 
 
 def is_stranger(name: str) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from etcdpilot.hosts.data import look_at_data
 from etcdpilot.hosts.lock import Lock
-from etcdpilot.hosts.port import Answer, Binaries, Question
+from etcdpilot.hosts.port import Answer, Binaries, Question, Restoration
 from etcdpilot.hosts.processes import environment_of, processes_of, started_at
 from etcdpilot.model.errors import HostFailed
 from etcdpilot.model.files import FileSeen, FileToWrite
@@ -123,6 +123,22 @@ class LocalHost:
         aside = f"{path}.{stamp}"
         os.rename(path, aside)
         return aside
+
+    async def prepare_data(self, wish: Restoration) -> None:
+        from etcdpilot.hosts.restoring import prepare_here
+
+        try:
+            await prepare_here(wish)
+        except (OSError, RuntimeError) as error:
+            raise self._failed(f"The data of {self.name} could not be restored", error) from error
+
+    async def place_data(self, path: str, mark: str, *, user: str) -> None:
+        from etcdpilot.hosts.restoring import place_here
+
+        try:
+            place_here(Path(path), mark)
+        except (OSError, RuntimeError) as error:
+            raise self._failed(f"The restored data of {self.name} could not be put in place", error) from error
 
     async def acquire(self, lock: Lock) -> str:
         """The lock on the state folder is the lock on this machine's members."""

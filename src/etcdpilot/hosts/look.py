@@ -70,6 +70,10 @@ if [ -d "$data" ]; then
     for name in "$data"/member/wal/*.wal "$data"/member/snap/*.snap; do
         [ -e "$name" ] && say indexed "${name##*/}"
     done
+    for name in "$data"/member/wal/*.wal; do
+        [ -e "$name" ] && say head "$(head -c 256 -- "$name" | base64 -w 0)"
+        break
+    done
     for name in "$data"/* "$data"/.[!.]*; do
         [ -e "$name" ] && say entry "${name##*/}"
     done
@@ -189,11 +193,11 @@ def process(said: Said) -> Process | None:
         executable=said["exe"][0].removesuffix(" (deleted)"),
         arguments=words[1:],
         environment=tuple((name, value) for name, value in variables if name.startswith("ETCD_")),
+        started=started(float(said["clock"][0]), float(said["uptime"][0]), said["life"][0]) if said["life"] else 0.0,
     )
 
 
 def zero_ended(encoded: str) -> tuple[str, ...]:
-        started=started(float(said["clock"][0]), float(said["uptime"][0]), said["life"][0]) if said["life"] else 0.0,
     text = base64.b64decode(encoded).decode(errors="replace")
     return tuple(text.removesuffix("\0").split("\0")) if text else ()
 
@@ -204,7 +208,8 @@ def data(said: Said) -> DataSeen:
         return DataSeen(bool(said["there"]), False, bool(said["there"]), 0)
     has_log = any(name.endswith(".wal") for name in said["indexed"])
     strangers = [name for name in said["entry"] if is_stranger(name)]
-    return data_seen(True, said["indexed"], has_log, strangers)
+    head = base64.b64decode(said["head"][0]) if said["head"] else b""
+    return data_seen(True, said["indexed"], has_log, strangers, head)
 
 
 def interface_addresses(said: Said) -> tuple[tuple[str, str], ...]:

@@ -51,6 +51,19 @@ class Binaries:
     bin: str
 
 
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """One member's data, to be restored from a snapshot beside its data directory `data`."""
+
+    data: str
+    programs: str  # the directory that holds etcdutl, or etcdctl where there is none yet
+    flags: tuple[str, ...]  # of `snapshot restore`
+    snapshot: str  # path on the controller
+    size: int
+    mark: str  # what tells what this restore makes from that of any other
+    user: str
+
+
 class Host(Protocol):
     """One machine that holds one member."""
 
@@ -84,6 +97,15 @@ class Host(Protocol):
 
     async def move_aside(self, path: str, stamp: str) -> str:
         """Rename `path` to `path.<stamp>`; returns the new path, or an empty string when there was nothing."""
+
+    async def prepare_data(self, wish: Restoration) -> None:
+        """Restore a snapshot beside the data directory; nothing happens when the same was made there before.
+
+        HostFailed also where there is no room, or the snapshot does not arrive whole; then nothing of it stays.
+        """
+
+    async def place_data(self, path: str, mark: str, *, user: str) -> None:
+        """Rename what was prepared into its place; HostFailed when another member's data stand there."""
 
     async def acquire(self, lock: Lock) -> str:
         """`ours`, `took WHO` from an owner that gave no sign, or `held WHO`."""

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from etcdpilot.hosts import install, look, write
+from etcdpilot.hosts import install, look, restoring, write
 from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
-from etcdpilot.hosts.port import Answer, Binaries, Question
+from etcdpilot.hosts.port import Answer, Binaries, Question, Restoration
 from etcdpilot.hosts.shell import Shell
 from etcdpilot.hosts.together import together
 from etcdpilot.hosts.tunnel import Tunnel
@@ -125,6 +125,18 @@ class SshHost:
 
     async def move_aside(self, path: str, stamp: str) -> str:
         return (await self.shell.run(f"moving {path} aside", write.MOVE_ASIDE, path, stamp)).decode()
+
+    async def prepare_data(self, wish: Restoration) -> None:
+        await self.shell.run(
+            "restoring the snapshot",
+            restoring.PREPARE,
+            *restoring.arguments(wish),
+            stdin=install.pieces(Path(wish.snapshot)),
+            patience=restoring.PREPARE_SECONDS,
+        )
+
+    async def place_data(self, path: str, mark: str, *, user: str) -> None:
+        await self.shell.run("putting the restored data in place", restoring.PLACE, path, mark, user)
 
     async def acquire(self, lock: Lock) -> str:
         """From now on nothing is changed here without it; what is returned tells whether it was got."""

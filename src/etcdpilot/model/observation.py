@@ -52,12 +52,17 @@ class ServiceSeen:
 
 @dataclass(frozen=True, slots=True)
 class DataSeen:
-    """A data directory. `last_index` is read from the names of its WAL and snapshot files, 0 when there are none."""
+    """A data directory. `last_index` is read from the names of its WAL and snapshot files, 0 when there are none.
+
+    Whose data it is stands at the head of every WAL file; both IDs are hex, and empty where it could not be read.
+    """
 
     exists: bool
     has_member: bool  # member/wal holds at least one file
     foreign: bool  # it holds files, none of them etcd's
     last_index: int
+    member_id: str = ""
+    cluster_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,8 +226,54 @@ class EnableDowngrade:
         return f"tell the cluster that it goes back to {self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class PrepareData:
+    """Beside what is there: while it is made, whoever runs goes on running."""
+
+    members: tuple[str, ...]
+    source: str
+
+    def __str__(self) -> str:
+        return f"bring {self.source} to {listed(self.members)}, check it there, and restore it beside what is there"
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAnew:
+    """Everybody who runs is stopped together, and from then on the cluster is another one: new token, new IDs."""
+
+    stopping: tuple[str, ...]
+    members: tuple[str, ...]  # of the new one
+    cluster_id: str  # hex
+    because: str
+
+    def __str__(self) -> str:
+        ends = f"stop {listed(self.stopping)} together and " if self.stopping else ""
+        return f"{ends}begin anew as the cluster {self.cluster_id}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceData:
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"put the restored data of {listed(self.members)} in place"
+
+
+@dataclass(frozen=True, slots=True)
+class ProveRestored:
+    """Reads, a write, the hash of the keys on every member beside the snapshot's; alarms that came along are disarmed."""
+
+    members: tuple[str, ...]
+    source: str
+
+    def __str__(self) -> str:
+        return f"prove that {listed(self.members)} hold the keys of {self.source} and take writes"
+
+
 Step = (
     MakeAuthorities
+    | IssueOperator
+    | TurnAuthorities
     | InstallBinaries
     | WriteFiles
     | EnableServices
@@ -245,6 +291,10 @@ Step = (
     | SaveSnapshot
     | CheckMemberTables
     | EnableDowngrade
+    | PrepareData
+    | BeginAnew
+    | PlaceData
+    | ProveRestored
 )
 
 
@@ -269,11 +319,13 @@ def after(step: Step, before: Membership) -> Membership:
             return before.with_state(member, MemberState.VOTING)
         case RemoveMember(member):
             return before.with_state(member, MemberState.ABSENT)
+        case BeginAnew(_, members):
+            return Membership.from_states(dict.fromkeys(members, MemberState.DOWN))
         case (
             MakeAuthorities()
+            | IssueOperator()
+            | TurnAuthorities()
             | InstallBinaries()
-    | IssueOperator
-    | TurnAuthorities
             | WriteFiles()
             | EnableServices()
             | RestartMember()
@@ -283,6 +335,9 @@ def after(step: Step, before: Membership) -> Membership:
             | SaveSnapshot()
             | CheckMemberTables()
             | EnableDowngrade()
+            | PrepareData()
+            | PlaceData()
+            | ProveRestored()
         ):
             return before
         case _:
@@ -298,9 +353,15 @@ def touched(step: Step) -> tuple[str, ...]:
             return members
         case RestartMember(member) | DisableService(member) | MoveDataAside(member) | StartLearner(member):
             return (member,)
+        case IssueOperator() | TurnAuthorities():
+            return ()
         case MakeAuthorities() | MoveLeader() | AddLearner() | PromoteLearner() | RemoveMember() | UpdateMember():
             return ()
-        case SaveSnapshot() | CheckMemberTables() | EnableDowngrade():
+        case PrepareData(members) | PlaceData(members):
+            return members
+        case BeginAnew(stopping, members):
+            return tuple(dict.fromkeys((*stopping, *members)))
+        case SaveSnapshot() | CheckMemberTables() | EnableDowngrade() | ProveRestored():
             return ()
         case _:
             assert_never(step)
@@ -323,8 +384,4 @@ def listed(names: tuple[str, ...]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
-            | IssueOperator()
-            | TurnAuthorities()
     return f"{', '.join(names[:-1])} and {names[-1]}"
-        case IssueOperator() | TurnAuthorities():
-            return ()

@@ -13,6 +13,7 @@ from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec, earlier
 from etcdpilot.model.errors import SpecError
 from etcdpilot.model.memory import AuthorityKept, Memory
+from etcdpilot.stores.restores import read_former
 from etcdpilot.stores.state import Identity, KeptPair, StateFolder
 
 _FACTS: dict[str, AuthorityKept] = {}
@@ -38,6 +39,7 @@ def remember(state: StateFolder, identity: Identity) -> Memory:
         beside=tuple(kept for name in state.authorities() if (kept := authority_beside(state, name))),
         operator=facts,
         operator_trust=digest(state.client_ca),
+        former=read_former(state),
         tried=identity.tried,
     )
 

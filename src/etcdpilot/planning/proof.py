@@ -12,6 +12,7 @@ from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.plans import Fenced, Refusal
 from etcdpilot.model.steps import (
     AddLearner,
+    BeginAnew,
     EnableDowngrade,
     PromoteLearner,
     RemoveMember,
@@ -60,7 +61,7 @@ def refusals(steps: Iterable[Fenced]) -> Iterator[Refusal]:
 def broken_promise(each: Fenced) -> Refusal | None:
     before = each.relies_on.quorum
     meanwhile, then = during(each.step, each.relies_on).quorum, each.leaves.quorum
-    if isinstance(each.step, StopMembers):
+    if isinstance(each.step, (StopMembers, BeginAnew)):
         return None  # only asked for aloud, by the verbs whose purpose it is
     if isinstance(each.step, COMMITTED) and not before.holds:
         return Refusal(

@@ -20,6 +20,7 @@ from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import DataSeen, EtcdSeen, HostSeen, Machine, Process, Seen, ServiceSeen
 from etcdpilot.model.plans import Plan
+from etcdpilot.model.restoring import Restore
 from etcdpilot.model.steps import (
     AddLearner,
     BeginAnew,
@@ -85,6 +86,7 @@ class PaperCluster:
     hosts: dict[str, PaperHost] = field(default_factory=dict)
     entries: dict[str, MemberEntry] = field(default_factory=dict)
     leader: str = ""
+    restore: Restore | None = None  # what the state folder has written down of one that is under way
     memory: Memory = field(init=False)
     taken: list[Step] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -177,7 +179,9 @@ class PaperCluster:
                 binary=Known(self.wanted.version) if host.version and self.wanted.version else Absent(),
                 service=ServiceSeen("unit", host.enabled, active, "success", 0, ()),
                 process=process,
-                data=DataSeen(host.has_data or host.strangers_files, host.has_data, host.strangers_files, 0, *host.data_of),
+                data=DataSeen(
+                    host.has_data or host.strangers_files, host.has_data, host.strangers_files, 0, *host.data_of
+                ),
                 marker=marker(files, member.paths.marker),
                 busy_ports=() if host.running else host.busy_ports,
             )
@@ -254,6 +258,16 @@ class PaperCluster:
                 self.elect()
             case UpdateMember(member, _, urls):
                 self.entries[member] = replace(self.entries[member], peer_urls=tuple(urls))
+            case PrepareData(members):
+                for name in members:
+                    self.host(name).prepared = self.restored_identity(name)
+            case BeginAnew():
+                self.begin_anew(step)
+            case PlaceData(members):
+                for name in members:
+                    self.place(name, step)
+            case ProveRestored(members):
+                self.require(self.answering() == frozenset(members), step)
             case (
                 MakeAuthorities()
                 | IssueOperator()
@@ -266,8 +280,34 @@ class PaperCluster:
             case _:
                 assert_never(step)
 
+    def restored_identity(self, name: str) -> tuple[str, str]:
+        assert self.restore is not None
+        return dict(self.restore.member_ids)[name], self.restore.cluster_id
+
+    def begin_anew(self, step: BeginAnew) -> None:
+        """A member of the old cluster that goes on beside the new one is what must never be."""
+        assert self.restore is not None
+        for name in step.stopping:
+            self.host(name).running = False
+        self.require(not self.running_members(), step)
+        new = self.restore
+        self.entries, self.leader = {}, ""
+        self.memory = replace(
+            self.memory, token=new.token, cluster_id=new.cluster_id, member_ids=new.member_ids, formed=True
+        )
+
+    def place(self, name: str, step: Step) -> None:
+        host = self.host(name)
+        if host.data_of == self.restored_identity(name):
+            return
+        self.require(not host.running and not host.has_data, step)
+        self.require(host.prepared == self.restored_identity(name), step)
+        host.has_data, host.data_of, host.prepared = True, host.prepared, ("", "")
+
     def start(self, members: tuple[str, ...]) -> None:
-        if not self.entries:
+        if self.restore is not None and self.memory.token == self.restore.token:
+            self.form_restored(StartMembers(members))
+        elif not self.entries:
             self.form()
         for name in members:
             host = self.host(name)
@@ -284,6 +324,14 @@ class PaperCluster:
             urls = member.advertise_peer_urls
             self.entries[member.name] = MemberEntry(number, member.name, urls, member.advertise_client_urls, False)
             self.host(member.name).has_data = True
+
+    def form_restored(self, step: Step) -> None:
+        """Every member finds itself and the others on its own disk; one that is started on other data does harm."""
+        assert self.restore is not None
+        for name, own in self.restore.member_ids:
+            self.require(self.host(name).data_of == self.restored_identity(name), step)
+            member = self.wanted.member(name)
+            self.entries.setdefault(name, MemberEntry(int(own, 16), name, member.advertise_peer_urls, (), False))
 
     def run(self, name: str) -> None:
         from etcdpilot.planning.files import initial_cluster

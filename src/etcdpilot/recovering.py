@@ -1,0 +1,113 @@
+"""What etcdpilot does when data come back: the stories of a restore, a drill and a recovery. They stand on pilot.py's."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcdpilot import pilot
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.errors import SpecError
+from etcdpilot.model.plans import Plan
+from etcdpilot.model.restoring import BUMP, Restore, Restored, Source, can_bump, identity_of
+from etcdpilot.model.steps import PrepareData
+from etcdpilot.observing.memory import remember
+from etcdpilot.observing.restoring import Terms, judged_source, known_clusters, require_unchanged
+from etcdpilot.pilot import Site
+from etcdpilot.planning.restoring import restore_plan
+from etcdpilot.stores.restores import keep_fetched, read_former, unfinished, write_restore
+from etcdpilot.stores.state import StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for: the words of the command line."""
+
+    verb: str = "restore"
+    lost: tuple[str, ...] = ()
+    keep_revisions: bool = False
+
+
+def clusters_of(state: StateFolder) -> tuple[str, ...]:
+    """IDs that a cluster has and had before its restores; nothing before it formed."""
+    identity = state.identity()
+    present = identity.cluster_id if identity is not None and identity.formed else ""
+    return known_clusters(present, (each.cluster_id for each in read_former(state)))
+
+
+def bump_of(wanted: ClusterSpec, wish: Wish) -> int:
+    return BUMP if can_bump(wanted.version) and not wish.keep_revisions else 0
+
+
+async def source_of(site: Site, path: Path, name: str, terms: Terms, wish: Wish, *, fetched: bool) -> Source:
+    """The snapshot, judged; one that came from a store is kept here until the restore is through."""
+    source = await judged_source(path, name, terms, bump_of(site.wanted, wish))
+    if not fetched:
+        return source
+    from dataclasses import replace
+
+    return replace(source, path=str(keep_fetched(site.state, path)))
+
+
+def settle(site: Site, source: Source | None, wish: Wish) -> Restore:
+    """The restore that an earlier run began, where it is the same; else a new one with an identity of its own.
+
+    Without a source it is the unfinished one, or SpecError.
+    """
+    before = unfinished(site.state)
+    if source is None:
+        if before is None:
+            raise SpecError(
+                "Which snapshot is to be restored?",
+                why="None was named, and no restore is unfinished.",
+                remedy="Name one:\n    etcdpilot restore latest",
+            )
+        source = before.source
+    lost = wish.lost or (before.lost if before is not None and before.is_of(source.sha256) else ())
+    require_known(site.wanted, lost)
+    members = staying(site.wanted, lost)
+    bump = bump_of(site.wanted, wish)
+    if before is not None and before.is_of(source.sha256) and before.bump == bump and before.lost == lost:
+        cluster, ids = identity_of(members, before.token)
+        if (cluster, ids) == (before.cluster_id, before.member_ids):
+            return before
+    token = f"{site.wanted.name}-{secrets.token_hex(16)}"
+    cluster, ids = identity_of(members, token)
+    return Restore(wish.verb, source, token, cluster, ids, bump, site.clock.now().isoformat(), lost)
+
+
+def staying(wanted: ClusterSpec, lost: tuple[str, ...]) -> tuple[Restored, ...]:
+    found = tuple(Restored(each.name, each.advertise_peer_urls) for each in wanted.members if each.name not in lost)
+    if not found:
+        raise SpecError("No member would be left to restore.", remedy="Give the cluster file hosts that are alive.")
+    return found
+
+
+def require_known(wanted: ClusterSpec, lost: tuple[str, ...]) -> None:
+    known = {*wanted.names, *(each.name for each in wanted.former)}
+    if strangers := [name for name in lost if name not in known]:
+        raise SpecError(f"There is no member {strangers[0]}.", remedy=f"Members: {', '.join(sorted(known))}.")
+
+
+async def plan(site: Site, restore: Restore) -> Plan:
+    """What would be done, or what is left of it."""
+    identity = site.state.identity()
+    memory = remember(site.state, identity if identity is not None else pilot.new_identity(site.wanted, restore.token))
+    if identity is None:
+        from dataclasses import replace
+
+        memory = replace(memory, token="", cluster_id="", member_ids=())
+    seen = await pilot.look(site, memory)
+    found = restore_plan(site.wanted, seen, memory, restore, site.clock.now())
+    if any(isinstance(each.step, PrepareData) for each in found.steps):
+        await require_unchanged(restore.source)
+    return found
+
+
+def begin(site: Site, restore: Restore) -> None:
+    """Written down before anything is touched; from now on any cut-off is resumed with this very identity."""
+    write_restore(site.state, restore)
+
+
+__all__ = ["Terms", "Wish", "begin", "clusters_of", "plan", "settle", "source_of"]
