@@ -77,6 +77,7 @@ class GivenSeen:
     hashes: tuple[tuple[str, str], ...] = ()
     pairs: tuple[GivenPair, ...] = ()
     authorities: tuple[Finding, ...] = ()
+    breaks: tuple[Finding, ...] = ()  # who would stop trusting whom on the way from the files that are installed
 
     def sha256(self, path: str) -> str:
         """Empty where there is no such file."""

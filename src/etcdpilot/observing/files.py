@@ -9,7 +9,7 @@ from etcdpilot.hosts.port import Answer, Question
 from etcdpilot.model.addresses import MemberUrl
 from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec, MemberSpec
-from etcdpilot.model.files import FileSeen, FileSpec, LeafCertificate, Text
+from etcdpilot.model.files import Content, FileSeen, FileSpec, Given, LeafCertificate, Text
 from etcdpilot.model.knowledge import Absent, Known, Unknown
 from etcdpilot.model.observation import HostSeen, Marker
 from etcdpilot.model.versions import Version
@@ -21,7 +21,7 @@ VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 def question_for(wanted: ClusterSpec, member: MemberSpec, files: Iterable[FileSpec]) -> Question:
     """Hashes of every wanted file, and the words of those that are read again: certificates, units, the marker."""
     paths = list(files)
-    texts = tuple(file.path for file in paths if isinstance(file.content, LeafCertificate | Text))
+    texts = tuple(file.path for file in paths if is_read_again(file.content))
     return Question(
         unit=member.service.unit,
         etcd=f"{member.paths.bin}/etcd",
@@ -30,6 +30,10 @@ def question_for(wanted: ClusterSpec, member: MemberSpec, files: Iterable[FileSp
         texts=texts,
         ports=tuple(sorted({MemberUrl.parse(url).port for url in member.listen_client_urls + member.listen_peer_urls})),
     )
+
+
+def is_read_again(content: Content) -> bool:
+    return isinstance(content, LeafCertificate | Text) or (isinstance(content, Given) and not content.is_key)
 
 
 def host_seen(answer: Answer, member: MemberSpec) -> HostSeen:

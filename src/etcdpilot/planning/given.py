@@ -30,6 +30,8 @@ def given_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[
         stopping = [finding for finding in pair.findings if finding.stops]
         if stopping:
             yield refusal(pair, stopping, given)
+    if memory.given.breaks:
+        yield crossing(memory.given.breaks)
     yield from clock_refusals(wanted, seen, memory)
 
 
@@ -58,6 +60,18 @@ def refusal(pair: GivenPair, stopping: list[Finding], given: GivenFiles) -> Refu
     first, *others = stopping
     why = [first.why, *(f"It also {finding.what}." for finding in others), UNTOUCHED]
     return Refusal(f"{called(pair)} {first.what}.", " ".join(filter(None, why)), remedy(pair, given))
+
+
+def crossing(breaks: tuple[Finding, ...]) -> Refusal:
+    """An exchange of authorities in one go, which no order of restarts survives."""
+    said = "; ".join(f"{each.where} {each.what}" for each in breaks)
+    return Refusal(
+        "Members would stop trusting each other on the way to these certificates.",
+        f"{breaks[0].why} {said[0].upper()}{said[1:]}. {UNTOUCHED}",
+        "Exchange an authority in three rounds, each followed by `etcdpilot apply`: give a file that holds the old and\n"
+        "the new authority; then the new certificates; then the new authority alone.",
+        "I13",
+    )
 
 
 def called(pair: GivenPair) -> str:
