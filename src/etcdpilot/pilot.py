@@ -33,6 +33,7 @@ from etcdpilot.stores import loaded
 from etcdpilot.stores.journal import Journal
 from etcdpilot.stores.lock import locked, owner_line, user
 from etcdpilot.stores.reading import read_text
+from etcdpilot.stores.restores import require_none_begun
 from etcdpilot.stores.state import Identity, StateFolder
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def document_of(member: MemberSpec) -> dict[str, Any]:
 
 async def plan(site: Site) -> Plan:
     """What would be done. The token of a new cluster is chosen and written down here: a plan is computed from it."""
+    require_none_begun(site.state)
     await settle_bootstrap(site)
     memory = settle_identity(site)
     seen = await look(site, memory)
@@ -208,6 +210,7 @@ async def restart(site: Site) -> Plan:
     """The plan that restarts every member, one at a time."""
     from etcdpilot import planning
 
+    require_none_begun(site.state)
     memory = settle_identity(site)
     return planning.restart_plan(site.wanted, await look(site, memory), memory, site.clock.now())
 

@@ -70,6 +70,8 @@ def of_another_cluster(wanted: ClusterSpec, member: MemberSpec, host: HostSeen, 
 def is_a_strangers(marker: Marker, memory: Memory) -> bool:
     if not marker.cluster_id and marker.token_hash in memory.tried:
         return False
+    if any(each.token_hash == marker.token_hash for each in memory.former):
+        return False  # this cluster's own, from before it was restored
     return marker.token_hash != hashlib.sha256(memory.token.encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from etcdpilot.model.codec import decode, encode
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.errors import Refused, SpecError
 from etcdpilot.model.restoring import Former, Restore
 from etcdpilot.stores.state import Identity, StateFolder
 from etcdpilot.stores.writing import make_directory, write_private
@@ -93,3 +93,16 @@ def recovery_folder(state: StateFolder) -> Path:
     folder = state.root / "recovery"
     make_directory(folder)
     return folder
+
+
+def require_none_begun(state: StateFolder) -> None:
+    """Refused between the moment when a restore has ended the old cluster and the one when the new one answers."""
+    restore = unfinished(state)
+    identity = state.identity()
+    if restore is None or restore.started or identity is None or identity.token != restore.token:
+        return
+    raise Refused(
+        f"The restore from {restore.source.name} is not finished.",
+        why="The old cluster has ended, and the new one does not stand yet.",
+        remedy=f"Finish it; it goes on where it stopped:\n    etcdpilot {restore.verb}",
+    )
