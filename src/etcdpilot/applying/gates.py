@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from etcdpilot.hosts.together import together
 from etcdpilot.model.cluster import HostKind
 from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.identity import as_hex
@@ -69,8 +70,8 @@ async def answers_again(name: str, before: int, world: RealWorld) -> AsyncIterat
 
 
 async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:
-    found = {name: await why_not_running(world.wanted.machine(name), world.fleet) for name in silent}
-    return {name: why for name, why in found.items() if why}
+    asked = (why_not_running(world.wanted.machine(name), world.fleet) for name in silent)
+    return {name: why for name, why in zip(silent, await together(*asked), strict=True) if why}
 
 
 def waiting_for(names: tuple[str, ...], silent: list[str], causes: dict[str, str], seen: EtcdSeen) -> str:
