@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from etcdpilot.model.bootstrap import with_settled
 from etcdpilot.model.cluster import ClusterSpec, Dns
 from etcdpilot.model.errors import Refused
-from etcdpilot.model.names import NamesSeen, Target
-from etcdpilot.planning.names import name_findings, settled_names
+from etcdpilot.model.knowledge import Known, Unknown
+from etcdpilot.model.membership import Membership
+from etcdpilot.model.names import NamesSeen, Otherwise, Target
+from etcdpilot.model.observation import EtcdSeen, HostSeen, Seen
+from etcdpilot.planning.names import certificate_findings, name_findings, settled_names
 from etcdpilot.rendering import dns_records
 from etcdpilot.rendering.certificate_files import peer_certificate, server_certificate
 from etcdpilot.spec.load import load
@@ -106,6 +111,75 @@ def test_a_hosts_file_that_points_home_is_an_error_and_any_other_a_warning():
     pinned = {"infra0": ("127.0.1.1 infra0.example.com",), "infra1": ("10.0.1.12 somebody",)}
     severities = {each.where: each.severity.value for each in name_findings(cluster(), seen(*RIGHT, pinned=pinned))}
     assert severities == {"infra0": "error", "infra1": "warning"}
+
+
+def test_a_name_of_a_peer_url_that_does_not_resolve_is_said_of_its_member():
+    own = {f"infra{n}": (f"10.0.1.1{n}",) for n in range(2)}
+    found = name_findings(
+        cluster(("host: 10.0.1.12", "host: infra2.example.com")),
+        NamesSeen("example.com", ("10.0.0.53",), (*RIGHT[:2], replace(RIGHT[2], addresses=())), own),
+    )
+    assert [f"{each.severity.value} {each.where} {each.what}" for each in found] == [
+        "error infra2 infra2.example.com does not resolve",
+        "error infra2.example.com the target of an SRV record has no address",
+    ]
+
+
+BY_NAME = tuple((f"host: 10.0.1.1{n}", f"host: infra{n}.example.com") for n in range(3))
+
+
+def test_a_reverse_record_that_a_certificate_of_names_does_not_have_is_a_warning():
+    reverse = {"10.0.1.10": ("infra0.example.com",), "10.0.1.11": ("rack7.example.net",), "10.0.1.12": ()}
+    [found] = name_findings(cluster(*BY_NAME), seen(*RIGHT, reverse=reverse))
+    assert (found.severity.value, found.where) == ("warning", "infra1")
+    assert found.what == "10.0.1.11 is rack7.example.net in reverse, which its certificate does not name"
+    # A certificate that has the address itself is not asked about in reverse; and without TLS there is none.
+    assert name_findings(cluster(), seen(*RIGHT, reverse=reverse)) == ()
+    plain = tuple(replace(each, scheme="http") for each in RIGHT)
+    assert (
+        name_findings(cluster(*BY_NAME, ("members:", "tls: {mode: off}\nmembers:")), seen(*plain, reverse=reverse))
+        == ()
+    )
+
+
+def test_certificates_that_lack_the_domain_or_the_target_are_told():
+    spec = with_settled(cluster(), settled_names(cluster(), seen(*RIGHT)))
+    enough, old = ("example.com", "infra0.example.com", "infra1.example.com", "localhost"), ("localhost",)
+    hosts = {name: Known(cast(HostSeen, Installed(names))) for name, names in (("infra0", enough), ("infra1", old))}
+    there = Seen((*hosts.items(), ("infra2", Unknown("away"))), EtcdSeen(Unknown("nobody"), ()), Membership(()))
+    said = [f"{each.where} {each.what}" for each in certificate_findings(spec, there)]
+    assert said == [
+        f"infra1 /etc/etcd/tls/{role}.crt does not name infra1.example.com, example.com" for role in ("server", "peer")
+    ]
+
+
+class Installed:
+    """A host on which every certificate has these DNS names."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def certificate(self, path: str) -> Installed:
+        return self
+
+    @property
+    def dns_names(self) -> tuple[str, ...]:
+        return self.names
+
+
+def test_a_resolver_that_says_otherwise_is_an_error_and_names_whose_it_is():
+    stale = Otherwise("10.0.0.54", ("infra1", "infra2"), lacks=("https://infra2.example.com:2380 at 10.0.1.12",))
+    silent = Otherwise("10.0.0.55", ("infra0",))
+    found = name_findings(cluster(), seen(*RIGHT, otherwise=(silent, stale), unasked=("infra2",)))
+    assert [(each.severity.value, each.where) for each in found] == [
+        ("error", "10.0.0.54"),
+        ("warning", "10.0.0.55"),
+        ("warning", "infra2"),
+    ]
+    assert "the hosts of infra1 and infra2 ask it" in found[0].what and "does not answer" in found[1].what
+    with pytest.raises(Refused, match="cannot find each other"):
+        settled_names(cluster(), seen(*RIGHT, otherwise=(stale,)))
+    assert settled_names(cluster(), seen(*RIGHT, otherwise=(silent,)))
 
 
 def test_a_resolver_that_is_silent_is_no_missing_record():

@@ -14,7 +14,7 @@ from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.look import Strangers, look_at_status
 from etcdpilot.cli.views import document
 from etcdpilot.cli.views.text import columns
-from etcdpilot.model.cluster import Dns, HostKind
+from etcdpilot.model.cluster import Discovery, Dns, HostKind
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.reading import read_text
 from etcdpilot.stores.writing import write_private
@@ -60,7 +60,14 @@ def list_(file: str | None, state: str | None, output: str) -> None:
 @EVENTS
 @click.option("--client-port", type=click.IntRange(1, 65535), default=None)
 @click.option("--peer-port", type=click.IntRange(1, 65535), default=None)
-@click.option("--wait-for-dns", default=0.0, metavar="SECONDS", help="Wait so long for its records first.")
+@click.option(
+    "--wait",
+    "--wait-for-dns",
+    "wait_for_dns",
+    default=0.0,
+    metavar="SECONDS",
+    help="In a cluster of DNS: wait so long for its records first.",
+)
 def add(
     name: str,
     host: str | None,
@@ -90,6 +97,10 @@ def add(
             return text  # what an earlier run, which was cut off, had begun
         return add_member(text, entry, file_name=file_name, folder=folder)
 
+    if isinstance(chosen.wanted.bootstrap, Discovery):
+        click.echo(
+            f"{name} finds the others by their list of members; the discovery token has no part in it.", err=True
+        )
     if isinstance(chosen.wanted.bootstrap, Dns):
         from etcdpilot.cli.dns import announce
 

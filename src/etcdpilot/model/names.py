@@ -22,8 +22,29 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Otherwise:
+    """A resolver that does not say what the first one that answered says, and the members whose hosts ask it.
+
+    `lacks` and `adds`: SRV records and addresses as lines; both are empty for one that does not answer.
+    """
+
+    resolver: str
+    members: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+
+    @property
+    def silent(self) -> bool:
+        return not self.lacks and not self.adds
+
+
+@dataclass(frozen=True, slots=True)
 class NamesSeen:
-    """What DNS says. `own`: the addresses of each member's own peer URL. `trouble`: why something could not be asked."""
+    """What DNS says. `own`: the addresses of each member's own peer URL. `trouble`: why something could not be asked.
+
+    `otherwise`: resolvers that say something else than what stands here. `unasked`: members whose hosts have a resolver
+    of their own, which hears nobody else.
+    """
 
     domain: str
     resolvers: tuple[str, ...]
@@ -34,3 +55,5 @@ class NamesSeen:
         default_factory=dict
     )  # by member: lines of its /etc/hosts on the targets
     trouble: str = ""
+    otherwise: tuple[Otherwise, ...] = ()
+    unasked: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.hosts.port import Question
 from etcdpilot.model.addresses import MemberUrl, is_address
 from etcdpilot.model.cluster import ClusterSpec, Dns, HostKind, MemberSpec
-from etcdpilot.model.names import NamesSeen, Target
+from etcdpilot.model.names import NamesSeen, Otherwise, Target
 from etcdpilot.rendering.dns_records import service_name
 
 if TYPE_CHECKING:
@@ -24,38 +24,82 @@ if TYPE_CHECKING:
 
 RESOLV, BEHIND_SYSTEMD, HOSTS = "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/etc/hosts"
 SECONDS = 5.0
+PORT = 53
 
 
 @dataclass(frozen=True, slots=True)
 class NameFiles:
+    """The resolvers of a host that can be asked from here, and its /etc/hosts. `closed`: it has others alone."""
+
     resolvers: tuple[str, ...]
     hosts: str
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one resolver says of the cluster: the SRV records for peers, and the addresses of the members' own names."""
+
+    targets: tuple[Target, ...]
+    own: dict[str, tuple[str, ...]]
+
+    @property
+    def lines(self) -> frozenset[str]:
+        records = {f"{each.url} at {', '.join(each.addresses) or 'no address'}" for each in self.targets}
+        return frozenset(records | {f"{name} at {', '.join(found)}" for name, found in self.own.items() if found})
 
 
 async def look_at_names(wanted: ClusterSpec, fleet: Fleet, hosts: tuple[MemberSpec, ...] = ()) -> NamesSeen:
     """Asks the resolvers of `hosts` (all of the members' own) about these members. HostFailed where a host cannot be
     asked which resolvers it has."""
     assert isinstance(wanted.bootstrap, Dns)
-    domain, suffix = wanted.bootstrap.domain, wanted.bootstrap.name
-    asked = hosts or wanted.members
+    domain, asked = wanted.bootstrap.domain, hosts or wanted.members
     answers = await asyncio.gather(*(read(member, fleet) for member in asked))
     files = {member.name: answer for member, answer in zip(asked, answers, strict=True)}
     servers = tuple(dict.fromkeys(server for each in files.values() for server in each.resolvers))
-    resolver = resolver_of(servers)
+    # Each is asked by itself: a host believes its own, and members that hear different things never find each other.
+    said = await asyncio.gather(*(all_of(resolver_of(servers[n : n + 1]), wanted) for n in range(max(len(servers), 1))))
+    heard = [(n, each) for n, each in enumerate(said) if each is not None]
+    unasked = tuple(name for name, each in files.items() if each.closed)
+    if not heard:
+        return NamesSeen(domain, servers, (), {}, trouble="no resolver answered", unasked=unasked)
+    first, found = heard[0]
+    there = {address for target in found.targets for address in target.addresses}
+    resolver = resolver_of(servers[first : first + 1])
+    reverse = {address: await pointers(resolver, address) for address in sorted(there)}
+    names = {target.name for target in found.targets}
+    pinned = {name: lines for name, each in files.items() if (lines := pinned_lines(each.hosts, there, names))}
+    other = tuple(
+        Otherwise(server, who_asks(server, files), *differences(found, each))
+        for server, each in zip(servers, said, strict=False)
+        if each is None or each.lines != found.lines
+    )
+    return NamesSeen(domain, servers, found.targets, found.own, reverse, pinned, otherwise=other, unasked=unasked)
+
+
+async def all_of(resolver: Resolver, wanted: ClusterSpec) -> Said | None:
+    """None of one that does not answer."""
+    assert isinstance(wanted.bootstrap, Dns)
+    domain, suffix = wanted.bootstrap.domain, wanted.bootstrap.name
     try:
         found = await asyncio.gather(
             services(resolver, service_name("server", domain, suffix, secure=True), "https"),
             services(resolver, service_name("server", domain, suffix, secure=False), "http"),
         )
     except TimeoutError:
-        return NamesSeen(domain, servers, (), {}, trouble="no resolver answered")
-    own = {member.name: await addresses(resolver, host_of(member)) for member in wanted.members}
-    targets = (*found[0], *found[1])
-    there = {address for target in targets for address in target.addresses}
-    reverse = {address: await pointers(resolver, address) for address in sorted(there)}
-    names = {target.name for target in targets}
-    pinned = {name: lines for name, each in files.items() if (lines := pinned_lines(each.hosts, there, names))}
-    return NamesSeen(domain, servers, targets, own, reverse, pinned)
+        return None
+    own = await asyncio.gather(*(addresses(resolver, host_of(member)) for member in wanted.members))
+    return Said((*found[0], *found[1]), {each.name: at for each, at in zip(wanted.members, own, strict=True)})
+
+
+def who_asks(server: str, files: dict[str, NameFiles]) -> tuple[str, ...]:
+    return tuple(name for name, each in files.items() if server in each.resolvers)
+
+
+def differences(first: Said, other: Said | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if other is None:
+        return (), ()
+    return tuple(sorted(first.lines - other.lines)), tuple(sorted(other.lines - first.lines))
 
 
 async def read(member: MemberSpec, fleet: Fleet) -> NameFiles:
@@ -77,6 +121,7 @@ async def read(member: MemberSpec, fleet: Fleet) -> NameFiles:
         and fleet.wanted.kind is HostKind.SSH
     ):
         servers = nameservers(texts.get(BEHIND_SYSTEMD, ""))
+        return NameFiles(servers, texts.get(HOSTS, ""), closed=not servers)
     return NameFiles(servers, texts.get(HOSTS, ""))
 
 
@@ -91,7 +136,7 @@ def resolver_of(servers: tuple[str, ...]) -> Resolver:
     resolver = Resolver(configure=not servers)
     if servers:
         resolver.nameservers = list(servers)
-    resolver.lifetime, resolver.cache = SECONDS, None
+    resolver.lifetime, resolver.cache, resolver.port = SECONDS, None, PORT
     return resolver
 
 

@@ -13,6 +13,7 @@ from etcdpilot.model.files import LeafCertificate
 from etcdpilot.model.findings import Finding, Severity
 from etcdpilot.model.names import NamesSeen, Target
 from etcdpilot.model.observation import Seen
+from etcdpilot.model.steps import listed
 from etcdpilot.rendering.certificate_files import leaf_files
 from etcdpilot.rendering.options import cannot_ask_dns
 
@@ -61,8 +62,9 @@ def name_findings(wanted: ClusterSpec, seen: NamesSeen) -> tuple[Finding, ...]:
     if seen.trouble:
         where = ", ".join(seen.resolvers) or "the resolver of this machine"
         return (error(where, f"{seen.trouble}", "Without an answer nothing can be compared."),)
-    found = (*missing(wanted, seen), *surplus(wanted, seen), *unresolvable(seen), *reverse_effects(wanted, seen))
-    return tuple(sorted((*found, *pinned_effects(wanted, seen)), key=lambda each: each.severity.rank))
+    found = (*missing(wanted, seen), *surplus(wanted, seen), *unresolvable(seen), *uneven(seen))
+    effects = (*reverse_effects(wanted, seen), *pinned_effects(wanted, seen), *unasked(seen))
+    return tuple(sorted((*found, *effects), key=lambda each: each.severity.rank))
 
 
 def missing(wanted: ClusterSpec, seen: NamesSeen) -> Iterator[Finding]:
@@ -106,6 +108,24 @@ def unresolvable(seen: NamesSeen) -> Iterator[Finding]:
     for target in seen.targets:
         if not target.addresses:
             yield error(target.name, "the target of an SRV record has no address")
+
+
+def uneven(seen: NamesSeen) -> Iterator[Finding]:
+    """A host believes the first of its resolvers that answers, also when that one knows nothing."""
+    for each in seen.otherwise:
+        who = f"the hosts of {listed(each.members)} ask it"
+        if each.silent:
+            yield warning(each.resolver, f"does not answer, and {who}", "They wait for it before they ask another.")
+            continue
+        said = [f"it lacks {', '.join(each.lacks)}"] if each.lacks else []
+        said += [f"it has {', '.join(each.adds)}"] if each.adds else []
+        yield error(each.resolver, f"answers otherwise than the others: {'; '.join(said)}; {who}")
+
+
+def unasked(seen: NamesSeen) -> Iterator[Finding]:
+    for name in seen.unasked:
+        what = "its resolver listens on its own loopback, and cannot be asked from here"
+        yield warning(name, what, "What it says may be something else.")
 
 
 def reverse_effects(wanted: ClusterSpec, seen: NamesSeen) -> Iterator[Finding]:
