@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
 from etcdpilot.applying.given import bytes_of, goes_first, take_operator
+from etcdpilot.applying.signing import kept_key, opened, seal, signer_pair
 from etcdpilot.model.certificates import AuthoritySpec, CertificateSpec, KeyKind
 from etcdpilot.model.cluster import ClusterSpec, Profile
 from etcdpilot.model.files import AuthorityBundle, FileSpec, FileToWrite, Given, LeafCertificate, LeafKey, Text
@@ -40,9 +41,14 @@ def make_missing(names: Iterable[str], wanted: ClusterSpec, state: StateFolder, 
     from etcdpilot.pki.authority import make_authority
 
     for name in names:
-        if state.authority(name) is None:
+        if wanted.tls.signer is not None:
+            state.write_authority(name, signer_pair(wanted.tls.signer, wanted))
+        elif state.authority(name) is None:
             made = make_authority(authority_spec(name, wanted), now)
-            state.write_authority(name, KeptPair(made.certificate_pem.decode(), made.key_pem().decode()))
+            key = kept_key(made.key_pem().decode(), wanted)
+            state.write_authority(name, KeptPair(made.certificate_pem.decode(), key))
+        else:
+            seal(name, wanted, state)
     write_operator(wanted, state, now)
 
 
@@ -81,7 +87,7 @@ def load(name: str, state: StateFolder) -> Authority:
     pair = state.authority(name)
     if pair is None:
         raise KeyError(name)
-    return load_authority(pair.certificate.encode(), pair.key.encode())
+    return load_authority(pair.certificate.encode(), pair.key.encode(), opened(pair))
 
 
 def materialise(step: WriteFiles, world: RealWorld) -> dict[str, list[FileToWrite]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from etcdpilot.applying.certificates import authority_spec, write_operator
+from etcdpilot.applying.signing import kept_key
 from etcdpilot.applying.trust import all_accept, all_refuse, all_show
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.rotation import Phase, Rotation
@@ -77,7 +78,7 @@ def make_next(names: Iterable[str], wanted: ClusterSpec, state: StateFolder, now
     for name in names:
         if not places.is_there(places.next_place(state.root, name)):
             made = make_authority(authority_spec(name, wanted), now)
-            pair = KeptPair(made.certificate_pem.decode(), made.key_pem().decode())
+            pair = KeptPair(made.certificate_pem.decode(), kept_key(made.key_pem().decode(), wanted))
             state.write_pair(places.next_place(state.root, name), pair)
 
 

@@ -248,7 +248,7 @@ def is_taken(port: int) -> bool:
 
 def without_etcd_settings(environment: os._Environ[str]) -> dict[str, str]:
     """What the caller exported for etcd or etcdctl is not meant for these members; a proxy neither."""
-    dropped = ("ETCD_", "ETCDCTL_", "ETCDUTL_")
+    dropped = ("ETCD_", "ETCDCTL_", "ETCDUTL_", "ETCDPILOT_")  # ours may hold passphrases
     proxies = ("http_proxy", "https_proxy", "all_proxy")
     return {
         name: value

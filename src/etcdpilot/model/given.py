@@ -71,6 +71,14 @@ class GivenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class SignerSeen:
+    """An authority of somebody else's, as its files are now. `facts` is None where there is no certificate to be read."""
+
+    facts: CertificateFacts | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GivenSeen:
     """Everything that was given, looked at once: the SHA-256 of each file by its path, and what the judge says."""
 
@@ -78,6 +86,7 @@ class GivenSeen:
     pairs: tuple[GivenPair, ...] = ()
     authorities: tuple[Finding, ...] = ()
     breaks: tuple[Finding, ...] = ()  # who would stop trusting whom on the way from the files that are installed
+    signer: SignerSeen | None = None
 
     def sha256(self, path: str) -> str:
         """Empty where there is no such file."""

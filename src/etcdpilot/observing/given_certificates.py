@@ -25,7 +25,11 @@ NO_FILE = "TLS-018"  # a file that was given cannot be read, or is not what it s
 
 def with_given(memory: Memory, wanted: ClusterSpec, root: Path, now: datetime) -> Memory:
     """The memory, with what was given now; `root` is the state folder. The same where certificates are made here."""
-    given = wanted.tls.given
+    given, signer = wanted.tls.given, wanted.tls.signer
+    if signer is not None and wanted.encrypted:
+        from etcdpilot.observing.signers import look_at_signer
+
+        return replace(memory, given=GivenSeen(signer=look_at_signer(signer, now)))
     if given is None or not wanted.encrypted:
         return memory
     seen = look_at_given(wanted, given, root, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec, earlier
 from etcdpilot.model.errors import SpecError
 from etcdpilot.model.memory import AuthorityKept, Memory
+from etcdpilot.stores.passphrases import is_sealed
 from etcdpilot.stores.restores import read_former
 from etcdpilot.stores.state import Identity, KeptPair, StateFolder
 
@@ -80,11 +82,18 @@ def digest(path: Path) -> str:
 def with_facts(name: str, pair: KeptPair | None) -> AuthorityKept | None:
     if pair is None:
         return None
-    if pair.certificate not in _FACTS:
+    own = without_chain(pair.certificate)
+    if own not in _FACTS:
         from etcdpilot.pki.reading import read_certificate
 
-        _FACTS[pair.certificate] = AuthorityKept(name, pair.certificate, read_certificate(pair.certificate.encode()))
-    return _FACTS[pair.certificate]
+        _FACTS[own] = AuthorityKept(name, own, read_certificate(own.encode()))
+    return replace(_FACTS[own], sealed=is_sealed(pair.key))
+
+
+def without_chain(certificates: str) -> str:
+    """Of an intermediate that came with its chain, itself alone: whoever trusted its root would trust all that it signed."""
+    own, end, _ = certificates.partition("-----END CERTIFICATE-----\n")
+    return own + end
 
 
 def open_door(wanted: ClusterSpec, state: StateFolder, ways: Mapping[str, int] = MappingProxyType({})) -> Door:

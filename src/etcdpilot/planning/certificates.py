@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from etcdpilot.model.certificates import CertificateFacts, CertificateSpec
@@ -26,10 +26,30 @@ def authority_steps(
         return
     needed = dict.fromkeys(name for file in files for name in authorities_of(file))
     missing = tuple(name for name in needed if memory.authority(name) is None)
+    how = "make" if wanted.tls.signer is None else "take"
     if missing or not memory.has_operator:
-        yield MakeAuthorities(missing or tuple(needed))
+        yield MakeAuthorities(missing or tuple(needed), how)
+    elif signer_was_renewed(wanted, memory):
+        yield MakeAuthorities(tuple(needed), how)
+    elif open_keys := keys_to_seal(wanted, needed, memory):
+        yield MakeAuthorities(open_keys, "seal")
     elif why := operator_due(wanted, memory, now):
         yield IssueOperator(why)
+
+
+def keys_to_seal(wanted: ClusterSpec, needed: Iterable[str], memory: Memory) -> tuple[str, ...]:
+    """The authorities whose keys lie open while the file wants them under a passphrase."""
+    if not wanted.tls.sealed or memory.rotation is not None:
+        return ()
+    return tuple(name for name in needed if (kept := memory.authority(name)) and not kept.sealed)
+
+
+def signer_was_renewed(wanted: ClusterSpec, memory: Memory) -> bool:
+    """Whether somebody else's authority has another certificate now, for the same key."""
+    seen, kept = memory.given.signer, memory.authority(client_authority(wanted))
+    if seen is None or seen.facts is None or kept is None or memory.rotation is not None:
+        return False
+    return seen.facts.public_key == kept.facts.public_key and seen.facts.fingerprint != kept.facts.fingerprint
 
 
 def operator_due(wanted: ClusterSpec, memory: Memory, now: datetime) -> str:

@@ -12,12 +12,14 @@ from etcdpilot.model.given import OPERATOR_PAIR, GivenFiles, GivenPair
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
 from etcdpilot.model.plans import Refusal
+from etcdpilot.rendering.certificate_files import client_authority
 
 UNTOUCHED = "Nothing was touched."
 
 
 def given_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:
     given = wanted.tls.given
+    yield from signer_refusals(wanted, memory)
     if given is None or not wanted.encrypted:
         return
     if given.imported and not memory.given.hashes:
@@ -35,8 +37,36 @@ def given_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[
     yield from clock_refusals(wanted, seen, memory)
 
 
-def given_warnings(memory: Memory) -> Iterator[str]:
+def signer_refusals(wanted: ClusterSpec, memory: Memory) -> Iterator[Refusal]:
+    """One that was taken into the state folder signs from there, whatever became of its files."""
+    seen = memory.given.signer
+    if seen is None or memory.authority(client_authority(wanted)) is not None:
+        return
+    stopping = [finding for finding in seen.findings if finding.stops]
+    if stopping:
+        first, *others = stopping
+        why = [first.why, *(f"It also {finding.what}." for finding in others), UNTOUCHED]
+        remedy = "Name an authority's certificate and its key in tls.signer, and run this again."
+        yield Refusal(f"The signer {first.where} {first.what}.", " ".join(filter(None, why)), remedy)
+
+
+def signer_warnings(wanted: ClusterSpec, memory: Memory) -> Iterator[str]:
+    seen, kept = memory.given.signer, memory.authority(client_authority(wanted))
+    if seen is None:
+        return
+    for finding in seen.findings:
+        if not finding.stops:
+            yield f"The signer {finding.where} {finding.what}. {finding.why}"
+    if seen.facts is not None and kept is not None and seen.facts.public_key != kept.facts.public_key:
+        yield (
+            "The file names another signer than the one that signs for this cluster, which goes on signing: "
+            "an exchange takes a rotation, and so far none begins with a signer of somebody else's."
+        )
+
+
+def given_warnings(wanted: ClusterSpec, memory: Memory) -> Iterator[str]:
     """What works today."""
+    yield from signer_warnings(wanted, memory)
     for finding in memory.given.authorities:
         if not finding.stops and finding.severity is not Severity.INFO:
             yield f"The authority in {finding.where} {finding.what}. {finding.why}"
