@@ -182,9 +182,11 @@ async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
     """Carry out a plan that was shown. Hold the lock (`at_work`) from before planning until this has ended."""
     memory = settle_identity(site)
     from etcdpilot.applying.engine import carry_out
+    from etcdpilot.applying.signing import unlock
     from etcdpilot.applying.world import RealWorld
     from etcdpilot.model.events import Stale
 
+    unlock(agreed, site.wanted, site.state)
     note_newcomers(site)
     world = RealWorld(site.wanted, site.fleet, site.state, journal_of(site), site.clock, site.door, memory)
     stale = False
@@ -368,7 +370,7 @@ def settle_identity(site: Site) -> Memory:
     if identity != before:
         site.state.write_identity(identity)
     memory = remember(site.state, identity)
-    if site.wanted.tls.given is None:
+    if site.wanted.tls.given is None and site.wanted.tls.signer is None:
         return memory
     from etcdpilot.observing.given_certificates import with_given
 
