@@ -15,14 +15,17 @@ from etcdpilot.model.rotation import Phase
 
 @dataclass(frozen=True, slots=True)
 class MakeAuthorities:
-    """On the controller alone; their keys never leave it."""
+    """On the controller alone; their keys never leave it. `how`: make them, take somebody else's, or seal their keys."""
 
     names: tuple[str, ...]
+    how: str = "make"
 
     def __str__(self) -> str:
         if not self.names:
             return "take the operator's certificate into the state folder"
-        return f"make the certificate authorities {listed(self.names)} and the operator's certificate"
+        if self.how == "seal":
+            return f"encrypt the keys of {listed(self.names)} with the passphrase"
+        return f"{self.how} the certificate authorities {listed(self.names)} and make the operator's certificate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
     )
     warnings = (
         *unseen_warnings(needed, seen),
-        *given_warnings(memory),
+        *given_warnings(wanted, memory),
         *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
