@@ -19,7 +19,7 @@ from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.etcd.errors import Failure
 from etcdpilot.etcd.login import Login
 from etcdpilot.etcd.methods import Answer, Method, Request
-from etcdpilot.etcd.verdicts import Verdict, error_of, judge
+from etcdpilot.etcd.verdicts import HANGING, Verdict, error_of, judge
 
 CONNECT_SECONDS = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
@@ -131,7 +131,7 @@ class Calls:
 
     async def _connected(self, connection: Connection, within: float) -> None:
         if not await connection.settled(within):
-            text = f"no connection within {within:.1f} s"
+            text = f"{HANGING} {within:.1f} s"
             raise TryFailed(Failure(str(connection.endpoint), "UNAVAILABLE", text))
 
     async def stream(self, connection: Connection, method: Method[Request, Answer], *request: Request) -> Any:

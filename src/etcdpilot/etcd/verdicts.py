@@ -32,6 +32,8 @@ class Verdict(Enum):
     REJECTED = "etcd said no"
 
 
+# A listener that answers nothing, as a process that is paused or that does not serve yet.
+HANGING = "no connection within"
 # The try ended before a byte of the request was sent.
 NOT_SENT = (
     "failed to connect to",
@@ -39,7 +41,7 @@ NOT_SENT = (
     "errors resolving",
     "resolution failed",
     "empty address list",
-    "no connection within",
+    HANGING,
 )
 # The server had not accepted our certificate yet, so it cannot have read the request. Under TLS 1.3 this arrives after
 # the client believes to be connected; from 3.6 on gRPC only says that what it read was no data.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from etcdpilot.etcd.door import Door
+from etcdpilot.etcd.verdicts import HANGING
 from etcdpilot.model.answers import Alarm, MemberEntry, MemberStatus
 from etcdpilot.model.cluster import Roster
 from etcdpilot.model.errors import ClusterFailed
@@ -13,7 +14,7 @@ from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import EtcdSeen
 
-ANSWER_SECONDS = 0.8
+ANSWER_SECONDS = 0.7
 SILENT = Unknown("it does not accept connections")
 
 
@@ -24,10 +25,15 @@ async def ask(door: Door) -> EtcdSeen:
         return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
     await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
     seen = await ask_all(door, listening)
-    silent = [name for name, said in seen.statuses if name in listening and isinstance(said, Unknown)]
-    if any(await asyncio.gather(*(door.turn(name) for name in silent))):
+    # Who speaks the other scheme says so at once; who hangs would only be waited for once more.
+    misheard = [name for name, said in seen.statuses if name in listening and misheard_from(said)]
+    if any(await asyncio.gather(*(door.turn(name) for name in misheard))):
         return await ask_all(door, listening)
     return seen
+
+
+def misheard_from(said: Known[MemberStatus] | Unknown) -> bool:
+    return isinstance(said, Unknown) and HANGING not in said.why
 
 
 async def ask_all(door: Door, listening: frozenset[str]) -> EtcdSeen:
