@@ -19,7 +19,6 @@ from etcdpilot.model.handshakes import Handshake, HandshakeOutcome
 from etcdpilot.observing.handshake import Identity, Target, shake_hands
 from etcdpilot.observing.memory import authority, trusted
 from etcdpilot.rendering.certificate_files import client_authority, peer_authority
-from etcdpilot.stores.rotation import is_there
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -106,7 +105,9 @@ async def meet_all(place: Place | None, world: RealWorld) -> list[tuple[Listener
     """A handshake with every listener, as somebody for whom the authority at `place` signed; None: as nobody."""
     with tempfile.TemporaryDirectory(prefix="etcdpilot-") as folder:
         wanted = [
-            each for each in listeners(world) if place is None or is_there(place(world.state.root, each.authority))
+            each
+            for each in listeners(world)
+            if place is None or can_sign(place(world.state.root, each.authority), world)
         ]
         identities = {each.authority: probe(place, each.authority, Path(folder), world) for each in wanted}
         targets = [
@@ -116,6 +117,14 @@ async def meet_all(place: Place | None, world: RealWorld) -> list[tuple[Listener
         met = await asyncio.gather(*(shake_hands(target) for target in targets))
     found = list(zip(wanted, met, strict=True))
     return [(each, said) for each, said in found if each.role == "client" or said.outcome not in NO_WAY]
+
+
+def can_sign(stem: Path, world: RealWorld) -> bool:
+    """One that has ended is trusted by nobody, and what it signs is refused whoever else trusts it."""
+    from etcdpilot.pki.reading import read_certificate
+
+    pair = world.state.pair_at(stem)
+    return pair is not None and read_certificate(pair.certificate.encode()).not_after > world.clock.now()
 
 
 def listeners(world: RealWorld) -> Iterator[Listener]:

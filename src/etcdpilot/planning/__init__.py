@@ -21,6 +21,7 @@ from etcdpilot.planning.differences import file_changes
 from etcdpilot.planning.encryption import crossing_refusals, crossing_warnings
 from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.planning.hardware import hardware_warnings
+from etcdpilot.planning.lifetimes import expiry_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import rolling_steps
@@ -50,6 +51,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
     refusals = (
         *unreachable_refusals(needed, seen),
         *proof.alarm_refusals(steps, seen.etcd),
+        *expiry_refusals(steps, seen, now),
         *proof.refusals(fenced),
     )
     warnings = (
@@ -71,8 +73,13 @@ def restart_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime)
     """Every member that answers, one at a time, the leader last."""
     ground = Ground(wanted, seen, memory, now)
     reasons = {name: "it was asked for" for name in voting(seen) if name in wanted.names}
-    fenced = tuple(proof.fenced(rolling_steps(ground, {}, reasons), seen.membership))
-    refusals = (*unreachable_refusals(frozenset(reasons), seen), *proof.refusals(fenced))
+    steps = tuple(rolling_steps(ground, {}, reasons))
+    fenced = tuple(proof.fenced(steps, seen.membership))
+    refusals = (
+        *unreachable_refusals(frozenset(reasons), seen),
+        *expiry_refusals(steps, seen, now),
+        *proof.refusals(fenced),
+    )
     return Plan(wanted.name, seen.membership, fenced, refusals)
 
 

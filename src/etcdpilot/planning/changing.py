@@ -10,13 +10,22 @@ from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import InstallBinaries, MoveLeader, Step, WriteFiles
+from etcdpilot.model.steps import InstallBinaries, MoveLeader, Step, StopMembers, WriteFiles
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.encryption import crossing, from_half_way, to_half_way
 from etcdpilot.planning.files import initial_cluster, wanted_files
+from etcdpilot.planning.lifetimes import renewals_first
 from etcdpilot.planning.members import Ground, leftovers, membership_steps, needs_binary
-from etcdpilot.planning.services import enable_steps, reason_to_restart, rolling_steps, start_steps
+from etcdpilot.planning.services import (
+    enable_steps,
+    is_authority,
+    is_silent,
+    newer_bundle,
+    reason_to_restart,
+    rolling_steps,
+    start_steps,
+)
 from etcdpilot.planning.versions import install_steps, preparing_steps
 
 
@@ -28,6 +37,9 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     reasons = restart_reasons(wanted, seen, memory, changes)
     joining = (file for member in wanted.members for file in wanted_files(wanted, member, memory, formed=True))
     yield from authority_steps(wanted, joining, memory, now)
+    renewed, changes = renewals_first(changes, seen)
+    if renewed:
+        yield WriteFiles(tuple(renewed.items()), because="their certificates are due")
     on_the_way = crossing(ground)
     yield from revive(wanted, seen, {} if on_the_way else changes)
     yield from leftovers(ground)
@@ -63,7 +75,20 @@ def revive(wanted: ClusterSpec, seen: Seen, changes: Files) -> Iterator[Step]:
     yield from install_steps(wanted, seen)
     if silent:
         yield WriteFiles(tuple(silent.items()), because="they differ from what is wanted")
+    yield from stop_outdated(wanted, seen, silent)
     yield from start_steps(wanted, seen)
+
+
+def stop_outdated(wanted: ClusterSpec, seen: Seen, silent: Files) -> Iterator[StopMembers]:
+    """Whoever runs, and does not answer, with authorities that are others by now: it will not read them by itself."""
+    outdated = tuple(
+        member.name
+        for member in wanted.members
+        if is_silent(member, seen) and (host := seen.reachable[member.name]).process is not None
+        if any(is_authority(file) for file in silent.get(member.name, ())) or newer_bundle(wanted, member.name, host)
+    )
+    if outdated:
+        yield StopMembers(outdated, because="they read their authorities only when they start")
 
 
 def quiet(changes: Files, reasons: dict[str, str], seen: Seen) -> Iterator[Step]:

@@ -1,0 +1,89 @@
+"""Certificates in their time: renewed before anybody is restarted, and nobody restarted while one is ending.
+
+etcd reads its own certificates at every handshake, so a renewal needs no restart. Open connections live on when a
+certificate ends, and new ones are refused: a cluster looks well until the first member that must join again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from etcdpilot.model.certificates import SERVER_AUTH, CertificateFacts
+from etcdpilot.model.files import FileSpec, LeafCertificate, LeafKey
+from etcdpilot.model.membership import MemberState
+from etcdpilot.model.observation import HostSeen, Seen
+from etcdpilot.model.plans import Refusal
+from etcdpilot.model.steps import RestartMember, Step, WriteFiles
+from etcdpilot.planning.certificates import ends, is_running_out
+
+Files = dict[str, tuple[FileSpec, ...]]
+SOON = timedelta(days=1)
+
+
+def renewals_first(changes: Files, seen: Seen) -> tuple[Files, Files]:
+    """What can be renewed in members that run, for nothing but the time or the signer is another; and the rest."""
+    renewed, rest = {}, {}
+    for name, files in changes.items():
+        hot = renewals(files, seen.reachable[name]) if is_voting(name, seen) else ()
+        renewed[name] = hot
+        rest[name] = tuple(file for file in files if file not in hot)
+    return with_files(renewed), with_files(rest)
+
+
+def renewals(files: tuple[FileSpec, ...], host: HostSeen) -> tuple[FileSpec, ...]:
+    """The pairs that say what those in their place say. One for another address waits for its member's restart."""
+    same = {file.path for file in files if says_the_same(file, host)}
+    return tuple(
+        file
+        for file in files
+        if file.path in same or (isinstance(file.content, LeafKey) and file.content.certificate_path in same)
+    )
+
+
+def says_the_same(file: FileSpec, host: HostSeen) -> bool:
+    there = host.certificate(file.path)
+    if there is None or not isinstance(file.content, LeafCertificate):
+        return False
+    spec = file.content.spec
+    return set(spec.hosts) == set(there.hosts) and spec.common_name == there.common_name
+
+
+def is_voting(name: str, seen: Seen) -> bool:
+    return name in seen.reachable and seen.membership.state_of(name) is MemberState.VOTING
+
+
+def with_files(files: Files) -> Files:
+    return {name: each for name, each in files.items() if each}
+
+
+def expiry_refusals(steps: Iterable[Step], seen: Seen, now: datetime) -> Iterator[Refusal]:
+    """A member that is restarted meets its peers anew: by then every certificate must hold, or have been renewed."""
+    written: set[tuple[str, str]] = set()
+    for step in steps:
+        if isinstance(step, WriteFiles):
+            written |= {(member, file.path) for member, files in step.files for file in files}
+        if isinstance(step, RestartMember):
+            ending = [each for each in ending_certificates(seen, now) if each[:2] not in written]
+            if ending:
+                yield about_to_end(step, *ending[0], now)
+                return
+
+
+def ending_certificates(seen: Seen, now: datetime) -> Iterator[tuple[str, str, CertificateFacts]]:
+    """(member, path, facts) of what members that vote show each other or their clients, and will not show for long."""
+    for name, host in seen.reachable.items():
+        for path, facts in host.certificates if is_voting(name, seen) else ():
+            shown = not facts.extended_usages or SERVER_AUTH in facts.extended_usages
+            if shown and facts.not_after - now < SOON and is_running_out(facts, now):
+                yield name, path, facts
+
+
+def about_to_end(step: RestartMember, member: str, path: str, facts: CertificateFacts, now: datetime) -> Refusal:
+    return Refusal(
+        f"{step.member} would be restarted among certificates that end.",
+        f"{path} of {member}: {ends(facts, now)}. Members that are connected stay so; one that is restarted could not "
+        "join them again.",
+        "Renew them first, which needs no restart:\n    etcdpilot pki renew",
+        "I12",
+    )
