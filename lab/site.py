@@ -64,6 +64,12 @@ class Site:
             if host.on:
                 host.run("touch -c -d '-31 seconds' /run/etcdpilot/*.lock /run/etcdpilot/*.lock/owner", check=False)
 
+    def free_the_locks(self) -> None:
+        """As when a lock of a dead controller was taken over and given back."""
+        for host in self.lab.hosts:
+            if host.on:
+                host.run("rm -rf /run/etcdpilot/*.lock", check=False)
+
     def journal(self) -> list[dict[str, Any]]:
         path = self.state / "journal.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -13,12 +13,12 @@ from lab.faulting.running import Cell
 TIMES = {"controller killed": 3}  # others: as often as the command is told
 
 
-def cells(seed: int, times: int, only: str = "", version: str = "") -> Iterator[Cell]:
+def cells(seed: int, times: int, only: str = "", fault_named: str = "", version: str = "") -> Iterator[Cell]:
     """The undisturbed run of an operation comes first: it tells how many moments there are."""
     for operation in OPERATIONS:
         there = tuple(each for each in possible(operation) if version in ("", each))
         for fault in FAULTS if there else ():
-            if not fits(operation, fault):
+            if not fits(operation, fault) or fault_named not in ("", fault.name):
                 continue
             for turn in range(how_often(fault, times)):
                 cell = Cell(operation, fault, version_of(seed, operation, fault, turn, there), turn, seed)

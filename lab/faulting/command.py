@@ -24,7 +24,8 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.table:
         print(table.page(table.read([Path(name) for name in arguments.table])), end="")
         return 0
-    chosen = list(cells(arguments.seed, arguments.times, arguments.only, arguments.version))
+    chosen = list(cells(arguments.seed, arguments.times, arguments.only, arguments.fault, arguments.version))
+    chosen = [cell for cell in chosen if cell.operation.name not in arguments.skip]
     if arguments.list:
         print("\n".join(f"{cell.name}  {cell.version}" for cell in chosen))
         return 0
@@ -82,6 +83,8 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="moments, victims and versions are drawn from it")
     parser.add_argument("--times", type=int, default=1, help="how often each fault is tried with each operation")
     parser.add_argument("--only", default="", metavar="OPERATION[/FAULT[/N]]")
+    parser.add_argument("--fault", default="", help="only runs with this one")
+    parser.add_argument("--skip", action="append", default=[], metavar="OPERATION")
     parser.add_argument("--version", default="", help="of etcd; else they are spread")
     parser.add_argument("--into", default="fault-runs.jsonl", help="one line a run is added to it")
     parser.add_argument("--until", type=float, default=0, metavar="MINUTES", help="begin no run after that")
