@@ -6,7 +6,20 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from etcdpilot.applying import certificates, data, files, members, restoring, rotation, services, upgrades, versions
+from etcdpilot.applying import (
+    certificates,
+    data,
+    files,
+    members,
+    probing,
+    restoring,
+    rotation,
+    services,
+    space,
+    timers,
+    upgrades,
+    versions,
+)
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
@@ -27,6 +40,7 @@ from etcdpilot.model.steps import (
     MoveLeader,
     PlaceData,
     PrepareData,
+    ProbePeer,
     PromoteLearner,
     ProveRestored,
     RemoveMember,
@@ -39,6 +53,14 @@ from etcdpilot.model.steps import (
     TurnAuthorities,
     UpdateMember,
     WriteFiles,
+)
+from etcdpilot.model.upkeep import (
+    CompactHistory,
+    DefragmentMember,
+    DisarmNoSpace,
+    ProveWrite,
+    StartTimers,
+    StopTimers,
 )
 from etcdpilot.observing.clock import Clock
 from etcdpilot.observing.members import ask, membership
@@ -120,6 +142,9 @@ class RealWorld:
             case MoveLeader():
                 async for on in members.move_leader(step, self):
                     yield on
+            case ProbePeer():
+                async for on in probing.probe(step, self):
+                    yield on
             case AddLearner():
                 async for on in members.add_learner(step, self):
                     yield on
@@ -151,5 +176,18 @@ class RealWorld:
             case ProveRestored():
                 async for on in restoring.prove_restored(step, self):
                     yield on
+            case CompactHistory():
+                await space.compact(step, self)
+            case DefragmentMember():
+                async for on in space.defragment(step, self):
+                    yield on
+            case DisarmNoSpace():
+                await space.disarm(step, self)
+            case ProveWrite():
+                await space.prove_write(step, self)
+            case StartTimers():
+                await timers.start(step, self)
+            case StopTimers():
+                await timers.stop(step, self)
             case _:
                 assert_never(step)

@@ -31,6 +31,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "member": ("member", "member", "Add, remove, replace, move and list members."),
     "restart": ("rolling", "restart", "Restart every member, one at a time, the leader last."),
     "upgrade": ("rolling", "upgrade", "Take every member to another version, with its gates."),
+    "defrag": ("space", "defrag", "Give free space in the databases back to the disks, one member at a time."),
+    "recover": ("recover", "recover", "Bring a cluster back that takes no more writes."),
     "journal": ("about", "journal", "What was done, when, by whom."),
     "state": ("state", "state", "Export what only this controller has, encrypted, or import it on another one."),
     "kv": ("kv", "kv", "Read, write, watch, export and compare keys; Kubernetes' values decoded."),

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncssh
+
 from etcdpilot.hosts import install, look, restoring, write
 from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
@@ -38,6 +40,11 @@ esac
 """
 
 
+def full_name(unit: str) -> str:
+    """A unit is a service unless it says that it is a timer."""
+    return unit if unit.endswith(".timer") else f"{unit}.service"
+
+
 async def connect(member: MemberSpec) -> SshHost:
     """A host that is logged in to; HostFailed says why it is not."""
     host = SshHost(member.name, Login.of(member.host, member.ssh))
@@ -59,6 +66,19 @@ class SshHost:
         made = Tunnel(self.shell, host, port)
         self._tunnels.append(made)
         return await made.open()
+
+    async def why_it_does_not_reach(self, host: str, port: int, seconds: float) -> str | None:
+        """Empty when a connection from there stands; None when its sshd makes none for us."""
+        connection = await self.shell.open()
+        try:
+            async with asyncio.timeout(seconds):
+                _, to = await connection.open_connection(host, port)
+        except TimeoutError:
+            return f"no answer within {seconds:g} s"
+        except asyncssh.ChannelOpenError as error:
+            return None if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED else error.reason
+        to.close()
+        return ""
 
     async def look(self, question: Question) -> Answer:
         printed = await self.shell.run(
@@ -108,20 +128,20 @@ class SshHost:
         await self.shell.run(f"making {path}", write.MAKE_DATA_DIRECTORY, path, user)
 
     async def enable(self, unit: str) -> None:
-        await self.shell.run(f"enabling {unit}", ENABLE, f"{unit}.service")
+        await self.shell.run(f"enabling {unit}", ENABLE, full_name(unit))
 
     async def start(self, unit: str) -> None:
-        await self._systemctl(f"starting {unit}", "start", "--no-block", "--", f"{unit}.service")
+        await self._systemctl(f"starting {unit}", "start", "--no-block", "--", full_name(unit))
 
     async def restart(self, unit: str) -> None:
-        await self._systemctl(f"restarting {unit}", "restart", "--no-block", "--", f"{unit}.service")
+        await self._systemctl(f"restarting {unit}", "restart", "--no-block", "--", full_name(unit))
 
     async def stop(self, unit: str) -> None:
-        await self.shell.run(f"stopping {unit}", STOP, "stop", f"{unit}.service", patience=STOP_SECONDS)
+        await self.shell.run(f"stopping {unit}", STOP, "stop", full_name(unit), patience=STOP_SECONDS)
 
     async def disable(self, unit: str) -> None:
         """Stops it too."""
-        await self.shell.run(f"disabling {unit}", STOP, "disable --now", f"{unit}.service", patience=STOP_SECONDS)
+        await self.shell.run(f"disabling {unit}", STOP, "disable --now", full_name(unit), patience=STOP_SECONDS)
 
     async def move_aside(self, path: str, stamp: str) -> str:
         return (await self.shell.run(f"moving {path} aside", write.MOVE_ASIDE, path, stamp)).decode()

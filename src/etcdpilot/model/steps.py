@@ -11,6 +11,15 @@ from typing import assert_never
 from etcdpilot.model.files import FileSpec
 from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.rotation import Phase
+from etcdpilot.model.upkeep import (
+    CompactHistory,
+    DefragmentMember,
+    DisarmNoSpace,
+    ProveWrite,
+    StartTimers,
+    StopTimers,
+    Upkeep,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,20 @@ class MoveLeader:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbePeer:
+    """Somebody listens for a moment where the member will, and the voters shake hands with it: the cluster has not heard
+    of it yet, and a firewall or a certificate that is wrong costs nothing."""
+
+    member: str
+    peer_urls: tuple[str, ...]
+    voters: tuple[tuple[str, tuple[str, ...]], ...]  # name, peer URLs
+
+    def __str__(self) -> str:
+        names = tuple(name for name, _ in self.voters)
+        return f"probe {listed(self.peer_urls)} from {listed(names)}, before {self.member} is registered"
+
+
+@dataclass(frozen=True, slots=True)
 class AddLearner:
     member: str
     peer_urls: tuple[str, ...]
@@ -286,6 +309,7 @@ Step = (
     | DisableService
     | MoveDataAside
     | MoveLeader
+    | ProbePeer
     | AddLearner
     | StartLearner
     | PromoteLearner
@@ -298,6 +322,7 @@ Step = (
     | BeginAnew
     | PlaceData
     | ProveRestored
+    | Upkeep
 )
 
 
@@ -334,6 +359,7 @@ def after(step: Step, before: Membership) -> Membership:
             | RestartMember()
             | MoveDataAside()
             | MoveLeader()
+            | ProbePeer()
             | UpdateMember()
             | SaveSnapshot()
             | CheckMemberTables()
@@ -341,6 +367,12 @@ def after(step: Step, before: Membership) -> Membership:
             | PrepareData()
             | PlaceData()
             | ProveRestored()
+            | CompactHistory()
+            | DefragmentMember()
+            | DisarmNoSpace()
+            | ProveWrite()
+            | StartTimers()
+            | StopTimers()
         ):
             return before
         case _:
@@ -356,6 +388,8 @@ def touched(step: Step) -> tuple[str, ...]:
             return members
         case RestartMember(member) | DisableService(member) | MoveDataAside(member) | StartLearner(member):
             return (member,)
+        case ProbePeer(member):
+            return (member,)
         case IssueOperator() | TurnAuthorities():
             return ()
         case MakeAuthorities() | MoveLeader() | AddLearner() | PromoteLearner() | RemoveMember() | UpdateMember():
@@ -366,14 +400,20 @@ def touched(step: Step) -> tuple[str, ...]:
             return tuple(dict.fromkeys((*stopping, *members)))
         case SaveSnapshot() | CheckMemberTables() | EnableDowngrade() | ProveRestored():
             return ()
+        case DefragmentMember(member):
+            return (member,)
+        case StartTimers(members) | StopTimers(members):
+            return members
+        case CompactHistory() | DisarmNoSpace() | ProveWrite():
+            return ()
         case _:
             assert_never(step)
 
 
 def during(step: Step, before: Membership) -> Membership:
-    """The worst membership while a step is under way: a member that restarts does not answer."""
+    """The worst membership while a step is under way: a member that restarts, or is defragmented, does not answer."""
     match step:
-        case RestartMember(member) if before.state_of(member) is MemberState.VOTING:
+        case RestartMember(member) | DefragmentMember(member) if before.state_of(member) is MemberState.VOTING:
             return before.with_state(member, MemberState.DOWN)
         case _:
             return after(step, before)

@@ -23,6 +23,7 @@ from etcdpilot.model.steps import (
     after,
     during,
 )
+from etcdpilot.model.upkeep import DefragmentMember
 
 # Steps that etcd itself must commit: without a quorum they only hang.
 COMMITTED = (AddLearner, PromoteLearner, RemoveMember, UpdateMember)
@@ -114,9 +115,9 @@ def leaves_healthy(each: Fenced) -> bool:
 
 
 def thin(each: Fenced) -> bool:
-    """A restart in a cluster of one or two that are all well: it cannot be had without a pause."""
+    """A restart or the like in a cluster of one or two that are all well: it cannot be had without a pause."""
     quorum = each.relies_on.quorum
-    return isinstance(each.step, RestartMember) and quorum.voters <= 2 and quorum.answering == quorum.voters
+    return isinstance(each.step, (RestartMember, DefragmentMember)) and quorum.voters <= 2 and quorum.answering == quorum.voters
 
 
 def short_of(quorum: Quorum) -> str:

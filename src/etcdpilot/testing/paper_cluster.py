@@ -35,6 +35,7 @@ from etcdpilot.model.steps import (
     MoveLeader,
     PlaceData,
     PrepareData,
+    ProbePeer,
     PromoteLearner,
     ProveRestored,
     RemoveMember,
@@ -47,6 +48,14 @@ from etcdpilot.model.steps import (
     TurnAuthorities,
     UpdateMember,
     WriteFiles,
+)
+from etcdpilot.model.upkeep import (
+    CompactHistory,
+    DefragmentMember,
+    DisarmNoSpace,
+    ProveWrite,
+    StartTimers,
+    StopTimers,
 )
 from etcdpilot.observing.files import marker
 from etcdpilot.rendering.options import flag, member_options
@@ -273,10 +282,18 @@ class PaperCluster:
                 | IssueOperator()
                 | TurnAuthorities()
                 | SaveSnapshot()
+                | ProbePeer()
                 | CheckMemberTables()
                 | EnableDowngrade()
+                | CompactHistory()
+                | DisarmNoSpace()
+                | ProveWrite()
+                | StartTimers()
+                | StopTimers()
             ):
                 pass
+            case DefragmentMember():
+                self.require(len(self.answering()) - 1 > len(self.voters()) // 2 or len(self.voters()) < 3, step)
             case _:
                 assert_never(step)
 
