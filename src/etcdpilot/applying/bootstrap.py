@@ -12,7 +12,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from etcdpilot.applying import discovery
-from etcdpilot.etcd.channels import Tls
 from etcdpilot.etcd.client import Client
 from etcdpilot.model.bootstrap import Settled, of_file, runs_discovery_itself
 from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec
@@ -82,7 +81,8 @@ async def settle_v3(
         itself = runs_discovery_itself(wanted)
         noted = replace(noted, token=said.token or secrets.token_hex(16), listed=not itself)
         keep(noted)
-    async with Client(said.endpoints, keyring(said)) as client:
+    tls = discovery.keyring(said.endpoints, said.cacert, said.cert, said.key)
+    async with Client(said.endpoints, tls) as client:
         if not said.token:
             await discovery.write_size(client, noted.token, len(wanted.members))
         there = await discovery.registered(client, noted.token)
@@ -91,12 +91,6 @@ async def settle_v3(
             return noted, ()
         await join_all(client, wanted, noted.token)
     return noted, (f"{why_not_itself(said, wanted)}: it was done here, and the members are listed",)
-
-
-def keyring(said: Discovery) -> Tls | None:
-    if not said.cacert and not said.cert and not any(each.startswith("https:") for each in said.endpoints):
-        return None
-    return Tls(*(discovery.read(path) for path in (said.cacert, said.cert, said.key)))
 
 
 def why_not_itself(said: Discovery, wanted: ClusterSpec) -> str:

@@ -20,6 +20,7 @@ from etcdpilot.etcd.client import Client
 from etcdpilot.model.errors import ClusterFailed, Refused, SpecError
 
 SECONDS = 10.0
+AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 PREFIX = "/_etcd/registry"  # of the v3 protocol, etcd's api `v3discovery`
 
 
@@ -41,8 +42,7 @@ async def new_in_etcd(
 ) -> str:
     """The size under a random token, as etcd from 3.6 on reads it."""
     token = secrets.token_hex(16)
-    tls = Tls(read(cacert), read(cert), read(key)) if cacert or cert else None
-    async with Client(endpoints, tls) as client:
+    async with Client(endpoints, keyring(endpoints, cacert, cert, key)) as client:
         await write_size(client, token, size)
     return token
 
@@ -183,6 +183,19 @@ def read(path: str | None) -> bytes | None:
         return Path(path).read_bytes() if path else None
     except OSError as error:
         raise unreadable(str(path), error) from error
+
+
+def keyring(endpoints: tuple[str, ...], cacert: str | None, cert: str | None, key: str | None) -> Tls | None:
+    """None where nothing is encrypted. Without `cacert` the system's authorities are trusted; gRPC would trust its own."""
+    if not cacert and not cert and not any(each.startswith("https:") for each in endpoints):
+        return None
+    return Tls(read(cacert or system_authorities()), read(cert), read(key))
+
+
+def system_authorities() -> str | None:
+    """The file that OpenSSL reads (the variable SSL_CERT_FILE names another), or the first of those that Go reads."""
+    found = (ssl.get_default_verify_paths().cafile, *AUTHORITIES)
+    return next((path for path in found if path and Path(path).is_file()), None)
 
 
 def unreadable(path: str, error: OSError) -> SpecError:
