@@ -39,11 +39,12 @@ class Where:
         from etcdpilot import pilot
 
         if self.strangers.endpoints:
-            async with pilot.door_to(self.strangers.endpoints, *self.strangers.pem()) as door:
+            async with pilot.door_to(self.strangers.config()) as door:
                 yield door
         else:
             chosen = choose(self.file, self.state)
             async with pilot.opened(chosen.wanted, chosen.state) as site:
+                self.strangers.log_in(site.door)
                 yield site.door
 
     @asynccontextmanager

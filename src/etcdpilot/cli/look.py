@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import click
 
 from etcdpilot.cli.choosing import choose, with_file, with_output
 from etcdpilot.cli.views import document, human
+from etcdpilot.etcd.door import ClientConfig, Door, Keyring
 from etcdpilot.model.errors import ClusterFailed, HostFailed, SpecError
 
 if TYPE_CHECKING:
@@ -22,35 +24,66 @@ if TYPE_CHECKING:
 
 Seen = TypeVar("Seen")
 Command = Callable[..., Any]
+PASSWORD = "ETCDPILOT_PASSWORD"
 FILE = click.Path(exists=True, dir_okay=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """A cluster that etcdpilot did not build: its client URLs, and the files to reach them with."""
+    """A cluster that etcdpilot did not build: its client URLs, the files to reach them with, and who logs in."""
 
     endpoints: tuple[str, ...] = ()
     cacert: str | None = None
     cert: str | None = None
     key: str | None = None
+    user: str | None = None
 
-    def pem(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+    def config(self) -> ClientConfig:
+        """SpecError for half a pair, or a user whose password was not given."""
         if (self.cert is None) != (self.key is None):
             raise SpecError("--cert and --key belong together.", remedy="Give both, or neither.")
-        return read(self.cacert), read(self.cert), read(self.key)
+        user, password = self.login()
+        return ClientConfig(self.endpoints, self.keyring(), user, password)
+
+    def log_in(self, door: Door) -> None:
+        """The same --user at a cluster of ours, whose endpoints and certificates are known."""
+        user, password = self.login()
+        if user:
+            door.log_in_as(user, password)
+
+    def keyring(self) -> Keyring | None:
+        if not self.cacert and not self.cert:
+            return None
+        return Keyring(read(self.cacert) or b"", read(self.cert) or b"", read(self.key) or b"")
+
+    def login(self) -> tuple[str | None, str]:
+        """Of --user NAME:PASSWORD as etcdctl takes it, of NAME with $ETCDPILOT_PASSWORD, or asked of a terminal."""
+        if not self.user:
+            return None, ""
+        name, colon, password = self.user.partition(":")
+        if colon:
+            return name, password
+        if PASSWORD in os.environ:
+            return name, os.environ[PASSWORD]
+        if sys.stdin.isatty():
+            return name, click.prompt(f"Password of {name}", hide_input=True, err=True)
+        raise SpecError(f"There is no password for {name}.", remedy=f"Export it:\n    export {PASSWORD}=…")
 
 
 def with_endpoints(command: Command) -> Command:
-    """`--endpoints --cacert --cert --key`; the command gets `strangers`."""
+    """`--endpoints --cacert --cert --key --user`; the command gets `strangers`."""
 
     @click.option("--endpoints", default="", help="Client URLs of a cluster that etcdpilot did not build, by commas.")
     @click.option("--cacert", type=FILE, help="Who signed its servers' certificates.")
     @click.option("--cert", type=FILE, help="The client certificate to show.")
     @click.option("--key", type=FILE, help="The key of --cert.")
+    @click.option("--user", metavar="NAME[:PASSWORD]", help=f"Log in so; the password better in ${PASSWORD}.")
     @functools.wraps(command)
-    def wrapped(endpoints: str, cacert: str | None, cert: str | None, key: str | None, **arguments: Any) -> Any:
+    def wrapped(
+        endpoints: str, cacert: str | None, cert: str | None, key: str | None, user: str | None, **arguments: Any
+    ) -> Any:
         places = tuple(each.strip() for each in endpoints.split(",") if each.strip())
-        return command(strangers=Strangers(places, cacert, cert, key), **arguments)
+        return command(strangers=Strangers(places, cacert, cert, key, user), **arguments)
 
     return wrapped
 
@@ -92,9 +125,10 @@ async def look_at_status(file: str | None, state: str | None, strangers: Strange
     from etcdpilot import pilot
 
     if strangers.endpoints:
-        return await pilot.status_of_strangers(strangers.endpoints, *strangers.pem())
+        return await pilot.status_of_strangers(strangers.config())
     chosen = choose(file, state)
     async with pilot.opened(chosen.wanted, chosen.state) as site:
+        strangers.log_in(site.door)
         return await pilot.status(site)
 
 
@@ -102,9 +136,10 @@ async def look_at_health(file: str | None, state: str | None, strangers: Strange
     from etcdpilot import pilot
 
     if strangers.endpoints:
-        return await pilot.health_of_strangers(strangers.endpoints, *strangers.pem())
+        return await pilot.health_of_strangers(strangers.config())
     chosen = choose(file, state)
     async with pilot.opened(chosen.wanted, chosen.state) as site:
+        strangers.log_in(site.door)
         return await pilot.health(site)
 
 
