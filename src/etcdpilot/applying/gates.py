@@ -13,6 +13,7 @@ from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.observing.causes import passes
+from etcdpilot.observing.kept_out import why_kept_out
 from etcdpilot.observing.members import ask, membership
 from etcdpilot.observing.services import look_at_service, why_not_running
 
@@ -27,6 +28,7 @@ CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
 # How long every silent member may have a known cause before the wait is given up: systemd tries again every five
 # seconds, so three tries have failed by then; a local process that has ended does not come back.
 CAUSE_STANDS = {HostKind.LOCAL: 0.0, HostKind.SSH: 15.0}
+KEPT_OUT_STANDS = 15.0  # of a member that runs: whoever refuses it may be restarting with other certificates
 
 
 async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str]:
@@ -34,6 +36,7 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
     began, asked_why, pause = world.clock.monotonic(), world.clock.monotonic(), FIRST_PAUSE
     causes: dict[str, str] = {}
     known_since: float | None = None
+    stands = CAUSE_STANDS[world.wanted.kind]
     while True:
         seen = await ask(world.door)
         silent = [name for name in names if not isinstance(seen.status(name), Known)]
@@ -44,10 +47,12 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
         if now - asked_why > CAUSE_EVERY:
             asked_why = now
             causes = await causes_of(silent, world)
+            if kept_out := await kept_out_causes([name for name in silent if name not in causes], world):
+                causes, stands = causes | kept_out, KEPT_OUT_STANDS
             lasting = [name for name, why in causes.items() if not passes(why)]
             known_since = (known_since or now) if len(lasting) == len(silent) else None
             yield waiting_for(names, silent, causes, seen)
-        if known_since is not None and now - known_since >= CAUSE_STANDS[world.wanted.kind]:
+        if known_since is not None and now - known_since >= stands:
             raise did_not_start(causes)
         if now - began > DEADLINE[world.wanted.kind]:
             raise did_not_start({name: causes.get(name) or reason(seen, name) for name in silent})
@@ -72,6 +77,13 @@ async def answers_again(name: str, before: int, world: RealWorld) -> AsyncIterat
 async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:
     asked = (why_not_running(world.wanted.machine(name), world.fleet) for name in silent)
     return {name: why for name, why in zip(silent, await together(*asked), strict=True) if why}
+
+
+async def kept_out_causes(silent: list[str], world: RealWorld) -> dict[str, str]:
+    """Of members that run and say nothing telling: what their certificates and their neighbours say."""
+    wanted, fleet, now = world.wanted, world.fleet, world.clock.now()
+    found = {name: await why_kept_out(wanted.machine(name), wanted, fleet, now) for name in silent}
+    return {name: why for name, why in found.items() if why}
 
 
 def waiting_for(names: tuple[str, ...], silent: list[str], causes: dict[str, str], seen: EtcdSeen) -> str:

@@ -18,11 +18,12 @@ from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
-# $1 unit, $2 etcd, $3 data, $4 ports in hex, $5 numbers of the files whose text is wanted; then the files.
+# $1 unit, $2 etcd, $3 data, $4 ports in hex, $5 numbers of the files whose text is wanted, $6 `log` where
+# the log of a unit that is active is wanted too; then the files.
 LOOK = r"""
 say() { printf '%s\0' "$@"; }
-unit=$1.service etcd=$2 data=$3 ports=$4 texts=$5
-shift 5
+unit=$1.service etcd=$2 data=$3 ports=$4 texts=$5 log=$6
+shift 6
 
 read -r uptime _ </proc/uptime
 say clock "$(date +%s.%N)" uptime "$uptime" machine "$(uname -m)" system "$(uname -s)" cores "$(nproc)"
@@ -46,8 +47,8 @@ shown=$(systemctl show -p MainPID,FragmentPath,UnitFileState,ActiveState,Result,
 say service "$shown"
 pid=${shown#*MainPID=}
 pid=${pid%%[!0-9]*}
-case $shown in
-*ActiveState=active*) ;;
+case $log:$shown in
+:*ActiveState=active*) ;;
 *FragmentPath=/*) say log "$(journalctl -q -o cat --no-pager -n 40 -u "$unit" 2>/dev/null)" ;;
 esac
 
@@ -106,7 +107,8 @@ exit 0
 def arguments(question: Question) -> tuple[str, ...]:
     ports = "".join(f" {port:04X} " for port in question.ports)
     texts = " ".join(str(number) for number, path in enumerate(question.files, 1) if path in question.texts)
-    return (question.unit, question.etcd, question.data, ports, texts, *question.files)
+    log = "log" if question.log else ""
+    return (question.unit, question.etcd, question.data, ports, texts, log, *question.files)
 
 
 def answer(question: Question, printed: bytes) -> Answer:

@@ -25,6 +25,7 @@ class Question:
     files: tuple[str, ...]  # paths to be hashed
     texts: tuple[str, ...]  # those of them whose text is wanted too: certificates, the marker, units
     ports: tuple[int, ...]
+    log: bool = False  # its last lines are wanted even while it is active
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from etcdpilot.model.cluster import MemberSpec
 from etcdpilot.observing.causes import cause_in, etcds_own, words_of
 
 
-async def look_at_service(member: MemberSpec, fleet: Fleet) -> Answer:
-    """A small look: no files, no ports."""
+async def look_at_service(member: MemberSpec, fleet: Fleet, *, log: bool = False) -> Answer:
+    """A small look: no files, no ports. `log`: what it said last, even while it is active."""
     host = await fleet.host(member.name)
-    return await host.look(Question(member.service.unit, f"{member.paths.bin}/etcd", member.paths.data, (), (), ()))
+    etcd = f"{member.paths.bin}/etcd"
+    return await host.look(Question(member.service.unit, etcd, member.paths.data, (), (), (), log))
 
 
 async def why_not_running(member: MemberSpec, fleet: Fleet) -> str:
