@@ -164,7 +164,7 @@ def test_a_learner_that_a_cut_off_run_left_is_promoted(cluster: Cluster):
     cluster.begin_with(3)
     client, peer = cluster.ports[3]
     cut = cluster.dying(
-        "before:6", "member", "add", "etcd-3", "--client-port", str(client), "--peer-port", str(peer), "--yes"
+        "before:8", "member", "add", "etcd-3", "--client-port", str(client), "--peer-port", str(peer), "--yes"
     )
     assert cut.code == -9 and cluster.states()["etcd-3"] == "learning"
     cluster.run("member", "promote", "--yes")
@@ -174,7 +174,7 @@ def test_a_learner_that_a_cut_off_run_left_is_promoted(cluster: Cluster):
 def test_a_learner_that_is_not_wanted_any_more_leaves(cluster: Cluster):
     cluster.begin_with(3)
     client, peer = cluster.ports[3]
-    for moment in ("before:4", "before:2"):  # registered and never started; and started
+    for moment in ("before:6", "before:2"):  # registered and never started; and started
         cluster.dying(
             moment, "member", "add", "etcd-3", "--client-port", str(client), "--peer-port", str(peer), "--yes"
         )

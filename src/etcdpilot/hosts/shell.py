@@ -78,6 +78,23 @@ class Shell:
         return printed.out
 
     @asynccontextmanager
+    async def hold(self, doing: str, script: str, *arguments: str) -> AsyncIterator[None]:
+        """The script runs for as long as this lasts, and ends when its input does. Raises HostFailed as `run` does."""
+        line = command(script, *arguments, become_root=True)
+        async with self._channels:
+            async with self._blamed(doing, PATIENCE):
+                process = await channel(await self.open(), line)
+            try:
+                yield
+            finally:
+                async with self._blamed(doing, PATIENCE):
+                    try:
+                        printed = await asyncio.wait_for(converse(process, ()), PATIENCE)
+                    finally:
+                        process.close()
+                self._judge(doing, printed)
+
+    @asynccontextmanager
     async def _blamed(self, doing: str, patience: float) -> AsyncIterator[None]:
         try:
             yield

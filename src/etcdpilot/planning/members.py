@@ -24,6 +24,7 @@ from etcdpilot.model.steps import (
     InstallBinaries,
     MoveDataAside,
     MoveLeader,
+    ProbePeer,
     PromoteLearner,
     RemoveMember,
     StartLearner,
@@ -115,12 +116,24 @@ def join(member: MemberSpec, peers: PeerUrls, ground: Ground) -> Iterator[Step]:
     if state is not MemberState.LEARNING:
         yield from prepare(member, peers, host, state, ground)
     if state is MemberState.ABSENT:
+        if voters := those_who_answer(member, peers, ground):
+            yield ProbePeer(member.name, member.advertise_peer_urls, voters)
         yield AddLearner(member.name, member.advertise_peer_urls)
     if state is not MemberState.LEARNING:
         if ground.wanted.kind is not HostKind.LOCAL and not (host and host.service.enabled):
             yield EnableServices((member.name,))
         yield StartLearner(member.name)
     yield PromoteLearner(member.name)
+
+
+def those_who_answer(member: MemberSpec, peers: PeerUrls, ground: Ground) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Its peers by then, with their URLs: who votes now on a machine of ours, and who will have joined before it."""
+    seen = ground.seen.membership
+    ours = {each.name for each in (*ground.wanted.members, *ground.wanted.former)} - {member.name}
+    there = (name for name in sorted(peers) if name in ours)
+    return tuple(
+        (name, peers[name]) for name in there if seen.state_of(name) in (MemberState.VOTING, MemberState.ABSENT)
+    )
 
 
 def prepare(

@@ -34,6 +34,7 @@ from etcdpilot.model.steps import (
     InstallBinaries,
     MoveDataAside,
     MoveLeader,
+    ProbePeer,
     PromoteLearner,
     RemoveMember,
     RestartMember,
@@ -233,6 +234,8 @@ class PaperSite:
                 giver = next((entry for entry in self.voters() if self.name_of(entry) == leader), None)
                 if target and giver and giver.id == self.leader and self.runs(target):
                     self.leader = target.id
+            case ProbePeer(name):
+                self.reach(name)
             case AddLearner(name, urls):
                 self.require_quorum()
                 if any(entry.is_learner for entry in self.entries):
