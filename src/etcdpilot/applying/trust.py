@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etcdpilot.applying.signing import opened
 from etcdpilot.model.certificates import CertificateSpec
 from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.handshakes import Handshake, HandshakeOutcome
@@ -152,7 +153,8 @@ def probe(place: Place | None, name: str, folder: Path, world: RealWorld) -> Ide
     pair = world.state.pair_at(stem)
     assert pair is not None
     spec = CertificateSpec.of_client("etcdpilot-probe", authority=name, lifetime=PROBE_LIFETIME)
-    issued = issue(load_authority(pair.certificate.encode(), pair.key.encode()), spec, world.clock.now())
+    signer = load_authority(pair.certificate.encode(), pair.key.encode(), opened(pair))
+    issued = issue(signer, spec, world.clock.now())
     identity = Identity(folder / f"{name}.crt", folder / f"{name}.key")
     for path, data in ((identity.certificate, issued.certificate_pem), (identity.key, issued.key_pem)):
         path.touch(mode=0o600)

@@ -78,7 +78,7 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
             use.where,
             f"is not valid before {_date(leaf.not_before)}",
             f"By the clock that was asked it is {_date(now)}: every handshake is refused.",
-            "Set the clock right; if it is right, issue the certificate again: etcdpilot apply",
+            "Set the clock right; if it is right, issue the certificate again: etcdpilot pki renew",
             stops=True,
         )
     elif severity := _urgency(leaf.not_after - now):
@@ -87,7 +87,7 @@ def lifetime(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Findin
         # etcd starts with an expired certificate and old connections live on, so a cluster may look well until its
         # next restart.
         why = "New connections are refused; those that are open live on until the next restart." if days < 0 else ""
-        remedy = "Issue it again: etcdpilot apply"
+        remedy = "Issue it again: etcdpilot pki renew"
         yield Finding("TLS-001", severity, use.where, what, why, remedy, stops=leaf.not_after <= now)
 
 
@@ -173,7 +173,7 @@ def usages(leaf: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]
             use.where,
             "lacks the usage “digital signature”",
             why,
-            "Issue it again: etcdpilot apply",
+            "Issue it again: etcdpilot pki renew",
             stops=True,
         )
 
@@ -225,7 +225,7 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
             use.where,
             "has an expired authority",
             why,
-            "Make a new authority, and issue everything from it.",
+            "Make a new authority, and issue everything from it: etcdpilot pki rescue --new-ca",
             stops=True,
         )
     elif issuer.not_after < signed.not_after:
@@ -235,7 +235,7 @@ def _link(signed: CertificateFacts, issuer: CertificateFacts, use: Use, now: dat
             use.where,
             f"outlives its authority: {_date(signed.not_after)} against {_date(issuer.not_after)}",
             f"From {_date(issuer.not_after)} on it is refused, whatever it says itself.",
-            "Plan a new authority before that day.",
+            "Go over to a new authority before that day: etcdpilot pki rotate-ca",
         )
 
 
@@ -288,13 +288,13 @@ def strength(certificate: CertificateFacts, use: Use, now: datetime) -> Iterator
             use.where,
             what,
             "Fewer than 2048 are too few.",
-            "Issue it again: etcdpilot apply",
+            "Issue it again: etcdpilot pki renew",
         )
     if "sha1" in certificate.signature or "md5" in certificate.signature:
         why = "Go refuses such signatures, and so do the defaults of OpenSSL 3."
         what = f"is signed with {certificate.signature}"
         if not certificate.is_self_issued:  # nobody checks the signature of a root
-            remedy = "Issue it again: etcdpilot apply"
+            remedy = "Issue it again: etcdpilot pki renew"
             yield Finding("TLS-012", Severity.ERROR, use.where, what, why, remedy, stops=True)
 
 
@@ -309,14 +309,21 @@ def authority_lifetime(authority: CertificateFacts, use: Use, now: datetime) -> 
             use.where,
             what,
             why,
-            "Make a new authority, and issue everything from it.",
+            "Make a new authority, and issue everything from it: etcdpilot pki rescue --new-ca",
             stops=True,
         )
     elif days < 365:
         severity = Severity.ERROR if days < 90 else Severity.WARNING
         what = f"ends in {days} days, on {_date(authority.not_after)}"
         why = "Everything that it signed ends with it."
-        yield Finding("TLS-002", severity, use.where, what, why, "Plan a new authority before that day.")
+        yield Finding(
+            "TLS-002",
+            severity,
+            use.where,
+            what,
+            why,
+            "Go over to a new authority before that day: etcdpilot pki rotate-ca",
+        )
 
 
 def authority_usages(authority: CertificateFacts, use: Use, now: datetime) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ certificates are read at every handshake, so the one between restarts nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,7 +33,6 @@ from etcdpilot.model.steps import (
 )
 from etcdpilot.planning import proof
 from etcdpilot.planning.changing import last_successor
-from etcdpilot.planning.differences import file_changes
 from etcdpilot.planning.lifetimes import expiry_refusals
 from etcdpilot.planning.members import Ground
 from etcdpilot.planning.services import rolling_steps
@@ -65,7 +64,7 @@ def renewal_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime)
         return refused(rest, refusal)
     leaves = {member.name: leaf_files(wanted, member.name) for member in wanted.members}
     steps = (IssueOperator(ASKED), WriteFiles(tuple(leaves.items()), because=ASKED))
-    return planned(wanted, seen, memory, now, steps)
+    return planned(wanted, seen, now, steps)
 
 
 def not_settled(rest: Plan, wanted: ClusterSpec, memory: Memory) -> Refusal | None:
@@ -123,7 +122,7 @@ def rotation_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime
         return refused(rest, refusal)
     steps = tuple(each.step for each in rest.steps)
     steps = (*steps, *later_phases(Ground(wanted, seen, memory, now), steps, until))
-    return planned(wanted, seen, memory, now, steps)
+    return planned(wanted, seen, now, steps)
 
 
 def no_rotation_now(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Refusal | None:
@@ -193,8 +192,7 @@ def of_kind(wanted: ClusterSpec, name: str, *kinds: type) -> tuple[FileSpec, ...
 # ---- the plan ----
 
 
-def planned(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, steps: Iterable[Step]) -> Plan:
-    steps = tuple(steps)
+def planned(wanted: ClusterSpec, seen: Seen, now: datetime, steps: tuple[Step, ...]) -> Plan:
     fenced = tuple(proof.fenced(steps, seen.membership))
     refusals = (
         *unreachable_refusals(wanted.names if steps else frozenset(), seen),
@@ -202,8 +200,7 @@ def planned(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, step
         *expiry_refusals(steps, seen, now),
         *proof.refusals(fenced),
     )
-    changes = file_changes(steps, seen, memory, now)
-    return Plan(wanted.name, seen.membership, fenced, refusals, tuple(words_for_clients(steps)), changes)
+    return Plan(wanted.name, seen.membership, fenced, refusals, tuple(words_for_clients(steps)))
 
 
 def words_for_clients(steps: tuple[Step, ...]) -> Iterator[str]:

@@ -60,7 +60,8 @@ def of_another_cluster(wanted: ClusterSpec, member: MemberSpec, host: HostSeen, 
                 f"The host of {member.name} holds a cluster {marker.cluster} that this state folder did not make.",
                 "Its token is another one; the CA keys and the token are where it was made.",
                 "Go on with that state:\n    etcdpilot state import FILE      (or --state DIR)\n"
-                "The file is made where the cluster was: etcdpilot state export FILE",
+                "The file is made where the cluster was: etcdpilot state export FILE\n"
+                "Or, when it is lost for good, make new authorities for it:\n    etcdpilot pki rescue --new-ca",
                 "I1",
             )
         case _:
