@@ -36,6 +36,7 @@ from etcdpilot.model.steps import (
     InstallBinaries,
     IssueOperator,
     MakeAuthorities,
+    MoveData,
     MoveDataAside,
     MoveLeader,
     PlaceData,
@@ -139,6 +140,8 @@ class RealWorld:
                 await services.disable(step, self)
             case MoveDataAside():
                 await data.move_aside(step, self)
+            case MoveData():
+                await data.move(step, self)
             case MoveLeader():
                 async for on in members.move_leader(step, self):
                     yield on

@@ -124,6 +124,11 @@ class LocalHost:
         os.rename(path, aside)
         return aside
 
+    async def move_data(self, before: str, path: str, stamp: str, *, user: str) -> None:
+        if not os.path.lexists(f"{path}/member"):
+            os.makedirs(path, 0o700, exist_ok=True)
+            os.rename(f"{before}/member", f"{path}/member")
+
     async def prepare_data(self, wish: Restoration) -> None:
         from etcdpilot.hosts.restoring import prepare_here
 

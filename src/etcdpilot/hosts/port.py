@@ -26,6 +26,7 @@ class Question:
     texts: tuple[str, ...]  # those of them whose text is wanted too: certificates, the marker, units
     ports: tuple[int, ...]
     log: bool = False  # its last lines are wanted even while it is active
+    peers: tuple[str, ...] = ()  # addresses of the other members: by which of its own does the host reach them?
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Answer:
     data: DataSeen
     busy_ports: tuple[int, ...]
     interface_addresses: tuple[tuple[str, str], ...]
+    sources: tuple[str, ...] = ()  # where connections to `peers` come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,9 @@ class Host(Protocol):
 
     async def move_aside(self, path: str, stamp: str) -> str:
         """Rename `path` to `path.<stamp>`; returns the new path, or an empty string when there was nothing."""
+
+    async def move_data(self, before: str, path: str, stamp: str, *, user: str) -> None:
+        """A stopped member's data from one directory to another, which becomes `user`'s; again: goes on, or does nothing."""
 
     async def prepare_data(self, wish: Restoration) -> None:
         """Restore a snapshot beside the data directory; nothing happens when the same was made there before.

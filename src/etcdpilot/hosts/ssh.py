@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncssh
 
-from etcdpilot.hosts import install, look, restoring, write
+from etcdpilot.hosts import install, look, moving, restoring, write
 from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
 from etcdpilot.hosts.port import Answer, Binaries, Question, Restoration
@@ -21,6 +21,7 @@ from etcdpilot.model.files import FileToWrite
 
 LOOK_SECONDS = 30.0
 INSTALL_SECONDS = 600.0  # 60 MB over a slow line
+MOVE_SECONDS = 1800.0  # 8 GiB to another disk
 # systemd kills what does not stop within 90 s; this lets it.
 STOP_SECONDS = 120.0
 
@@ -145,6 +146,10 @@ class SshHost:
 
     async def move_aside(self, path: str, stamp: str) -> str:
         return (await self.shell.run(f"moving {path} aside", write.MOVE_ASIDE, path, stamp)).decode()
+
+    async def move_data(self, before: str, path: str, stamp: str, *, user: str) -> None:
+        doing = f"moving the data in {before} to {path}"
+        await self.shell.run(doing, moving.MOVE_DATA, before, path, stamp, user, patience=MOVE_SECONDS)
 
     async def prepare_data(self, wish: Restoration) -> None:
         await self.shell.run(

@@ -153,6 +153,19 @@ class MoveDataAside:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveData:
+    """To another path of its host, while it is stopped: it is started again from there."""
+
+    member: str
+    before: str
+    path: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"stop {self.member} and move its data from {self.before} to {self.path}, because {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
 class MoveLeader:
     """Asked of the leader itself, so that a planned stop costs no failed write."""
 
@@ -308,6 +321,7 @@ Step = (
     | StopMembers
     | DisableService
     | MoveDataAside
+    | MoveData
     | MoveLeader
     | ProbePeer
     | AddLearner
@@ -337,7 +351,7 @@ def after(step: Step, before: Membership) -> Membership:
             for member in members:
                 before = before.with_state(member, stopped(before.state_of(member)))
             return before
-        case DisableService(member):
+        case DisableService(member) | MoveData(member):
             return before.with_state(member, stopped(before.state_of(member)))
         case AddLearner(member):
             return before.with_state(member, MemberState.ADDED)
@@ -387,6 +401,8 @@ def touched(step: Step) -> tuple[str, ...]:
         case InstallBinaries(members) | EnableServices(members) | StartMembers(members) | StopMembers(members):
             return members
         case RestartMember(member) | DisableService(member) | MoveDataAside(member) | StartLearner(member):
+            return (member,)
+        case MoveData(member):
             return (member,)
         case ProbePeer(member):
             return (member,)

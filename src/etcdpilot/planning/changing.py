@@ -10,13 +10,14 @@ from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import InstallBinaries, MoveLeader, Step, StopMembers, WriteFiles
+from etcdpilot.model.steps import InstallBinaries, MoveData, MoveLeader, Step, StopMembers, WriteFiles
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.encryption import crossing, from_half_way, to_half_way
 from etcdpilot.planning.files import initial_cluster, wanted_files
 from etcdpilot.planning.lifetimes import renewals_first
 from etcdpilot.planning.members import Ground, leftovers, membership_steps, needs_binary
+from etcdpilot.planning.moving import data_elsewhere
 from etcdpilot.planning.services import (
     enable_steps,
     is_authority,
@@ -73,6 +74,9 @@ def revive(wanted: ClusterSpec, seen: Seen, changes: Files) -> Iterator[Step]:
     """Whoever is silent gets what it lacks and is started: it can only help."""
     silent = {name: each for name, each in changes.items() if seen.membership.state_of(name) is MemberState.DOWN}
     yield from install_steps(wanted, seen)
+    for name, place in data_elsewhere(wanted, seen).items():
+        if seen.membership.state_of(name) is MemberState.DOWN:
+            yield MoveData(name, place, wanted.member(name).paths.data, because="its file wants it there")
     if silent:
         yield WriteFiles(tuple(silent.items()), because="they differ from what is wanted")
     yield from stop_outdated(wanted, seen, silent)

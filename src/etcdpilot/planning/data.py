@@ -9,9 +9,12 @@ from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.plans import Refusal
+from etcdpilot.planning.moving import data_elsewhere, two_places
 
 
 def data_refusals(wanted: ClusterSpec, seen: Seen, *, formed: bool) -> Iterator[Refusal]:
+    elsewhere = data_elsewhere(wanted, seen) if formed else {}
+    yield from two_places(wanted, seen) if formed else ()
     for member in wanted.members:
         host = seen.reachable.get(member.name)
         if host is None:
@@ -20,6 +23,8 @@ def data_refusals(wanted: ClusterSpec, seen: Seen, *, formed: bool) -> Iterator[
             yield foreign(member)
         elif not formed and host.data.has_member and not ours(wanted, host):
             yield of_somebody(member)
+        elif member.name in elsewhere:
+            continue
         elif formed and seen.membership.state_of(member.name) is MemberState.DOWN and host.process is None:
             yield from lost(member, host)
 

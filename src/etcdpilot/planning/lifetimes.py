@@ -14,7 +14,7 @@ from etcdpilot.model.files import FileSpec, LeafCertificate, LeafKey
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.plans import Refusal
-from etcdpilot.model.steps import RestartMember, Step, WriteFiles
+from etcdpilot.model.steps import MoveData, RestartMember, Step, WriteFiles
 from etcdpilot.planning.certificates import ends, is_running_out
 
 Files = dict[str, tuple[FileSpec, ...]]
@@ -63,7 +63,7 @@ def expiry_refusals(steps: Iterable[Step], seen: Seen, now: datetime) -> Iterato
     for step in steps:
         if isinstance(step, WriteFiles):
             written |= {(member, file.path) for member, files in step.files for file in files}
-        if isinstance(step, RestartMember):
+        if isinstance(step, RestartMember | MoveData):
             ending = [each for each in ending_certificates(seen, now) if each[:2] not in written]
             if ending:
                 yield about_to_end(step, *ending[0], now)
@@ -79,7 +79,9 @@ def ending_certificates(seen: Seen, now: datetime) -> Iterator[tuple[str, str, C
                 yield name, path, facts
 
 
-def about_to_end(step: RestartMember, member: str, path: str, facts: CertificateFacts, now: datetime) -> Refusal:
+def about_to_end(
+    step: RestartMember | MoveData, member: str, path: str, facts: CertificateFacts, now: datetime
+) -> Refusal:
     return Refusal(
         f"{step.member} would be restarted among certificates that end.",
         f"{path} of {member}: {ends(facts, now)}. Members that are connected stay so; one that is restarted could not "

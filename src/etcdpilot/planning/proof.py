@@ -14,6 +14,7 @@ from etcdpilot.model.steps import (
     AddLearner,
     BeginAnew,
     EnableDowngrade,
+    MoveData,
     PromoteLearner,
     RemoveMember,
     RestartMember,
@@ -31,7 +32,7 @@ COMMITTED = (AddLearner, PromoteLearner, RemoveMember, UpdateMember)
 
 def alarm_refusals(steps: Iterable[Step], seen: EtcdSeen) -> Iterator[Refusal]:
     """Under an alarm the list of members, the versions and the processes stay as they are, until it is repaired."""
-    moved = [step for step in steps if isinstance(step, (*COMMITTED, RestartMember, EnableDowngrade))]
+    moved = [step for step in steps if isinstance(step, (*COMMITTED, RestartMember, MoveData, EnableDowngrade))]
     if seen.alarms and moved:
         raised = ", ".join(sorted({alarm.type.value for alarm in seen.alarms}))
         yield Refusal(
@@ -117,7 +118,8 @@ def leaves_healthy(each: Fenced) -> bool:
 def thin(each: Fenced) -> bool:
     """A restart or the like in a cluster of one or two that are all well: it cannot be had without a pause."""
     quorum = each.relies_on.quorum
-    return isinstance(each.step, (RestartMember, DefragmentMember)) and quorum.voters <= 2 and quorum.answering == quorum.voters
+    pauses = isinstance(each.step, (RestartMember, MoveData, DefragmentMember))
+    return pauses and quorum.voters <= 2 and quorum.answering == quorum.voters
 
 
 def short_of(quorum: Quorum) -> str:

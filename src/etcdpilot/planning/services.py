@@ -13,6 +13,7 @@ from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.steps import (
     EnableServices,
     InstallBinaries,
+    MoveData,
     MoveLeader,
     RestartMember,
     StartMembers,
@@ -23,6 +24,7 @@ from etcdpilot.model.steps import (
 )
 from etcdpilot.model.versions import Version
 from etcdpilot.planning.members import Ground, leads, needs_binary, successor
+from etcdpilot.planning.moving import data_elsewhere
 from etcdpilot.rendering.certificate_files import certificate_files
 from etcdpilot.rendering.options import InitialCluster, member_options
 from etcdpilot.rendering.running import options_that_differ, running_options
@@ -64,17 +66,23 @@ def is_no_joiner(name: str, seen: Seen) -> bool:
 def rolling_steps(ground: Ground, changes: Files, reasons: dict[str, str]) -> Iterator[Step]:
     """One member at a time, its files and then its restart; the leader last, and asked to hand over first."""
     order = sorted(reasons, key=lambda name: (leads(name, ground), name))
+    elsewhere, names = data_elsewhere(ground.wanted, ground.seen), sorted(ground.wanted.names)
     for name in order:
         member, entry, host = ground.wanted.member(name), ground.entries[name], ground.seen.reachable[name]
         if set(entry.peer_urls) != set(member.advertise_peer_urls):
             yield UpdateMember(name, as_hex(entry.id), member.advertise_peer_urls)
+        give_up = MoveLeader(name, to) if leads(name, ground) and (to := successor(name, ground, names)) else None
+        if give_up and name in elsewhere:
+            yield give_up
+        if name in elsewhere:
+            yield MoveData(name, elsewhere[name], member.paths.data, because=reasons[name])
         if files := changes.get(name):
             yield WriteFiles(((name, files),), because=reasons[name])
-        if leads(name, ground) and (to := successor(name, ground, sorted(ground.wanted.names))):
-            yield MoveLeader(name, to)
+        if give_up and name not in elsewhere:
+            yield give_up
         if needs_binary(ground.wanted, host):
             yield InstallBinaries((name,), str(ground.wanted.version))
-        yield RestartMember(name, because=reasons[name])
+        yield StartMembers((name,)) if name in elsewhere else RestartMember(name, because=reasons[name])
 
 
 def reason_to_restart(

