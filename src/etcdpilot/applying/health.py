@@ -13,7 +13,7 @@ from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.health import Health, Proof
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.observation import EtcdSeen
-from etcdpilot.observing.members import ask
+from etcdpilot.observing.members import DECIDING_SECONDS, ask
 
 PREFIX = "/etcdpilot/health/"
 LEASE_SECONDS = 30
@@ -22,7 +22,7 @@ PROOF_SECONDS = 3.0
 
 async def prove(door: Door, *, nonce: str) -> Health:
     """Every proof, also after one that failed: all that is wrong is said at once."""
-    seen = await ask(door)
+    seen = await ask(door, DECIDING_SECONDS)
     reads = [read_proof(name, seen) for name in door.endpoints]
     one = one_cluster(seen)
     if not any(proof.holds for proof in reads):

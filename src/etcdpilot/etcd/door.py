@@ -56,6 +56,7 @@ class Door:
         self.endpoints = {name: Endpoint.parse(url) for name, url in urls.items()}
         self.keyring, self.user, self.password = keyring, user, password
         self.turned: set[str] = set()  # who was once found to speak another scheme than was expected
+        self.distance = 0.0  # seconds until the farthest of those that accept connections had accepted one
         self._client: Client | None = None
 
     def log_in_as(self, user: str, password: str) -> None:
@@ -65,8 +66,10 @@ class Door:
     async def listening(self, seconds: float = CONNECT_SECONDS) -> frozenset[str]:
         """Who accepts a connection at all. Cheap, and a channel that is opened later connects at its first try."""
         names = list(self.endpoints)
-        found = await asyncio.gather(*(accepts(self.endpoints[name], seconds) for name in names))
-        return frozenset(name for name, accepted in zip(names, found, strict=True) if accepted)
+        found = await asyncio.gather(*(connecting(self.endpoints[name], seconds) for name in names))
+        took = {name: each for name, each in zip(names, found, strict=True) if each is not None}
+        self.distance = max(took.values(), default=0.0)
+        return frozenset(took)
 
     def client(self) -> Client:
         if self._client is None:
@@ -99,14 +102,21 @@ class Door:
 
 
 async def accepts(endpoint: Endpoint, seconds: float) -> bool:
+    return await connecting(endpoint, seconds) is not None
+
+
+async def connecting(endpoint: Endpoint, seconds: float) -> float | None:
+    """How many seconds it took until a connection stood; None where none did."""
+    began = asyncio.get_running_loop().time()
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(endpoint.host, endpoint.port), seconds)
     except (TimeoutError, OSError):
-        return False
+        return None
+    took = asyncio.get_running_loop().time() - began
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
-    return True
+    return took
 
 
 async def speaks_tls(endpoint: Endpoint, seconds: float) -> bool | None:

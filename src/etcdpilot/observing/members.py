@@ -14,21 +14,26 @@ from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import EtcdSeen
 
-ANSWER_SECONDS = 0.7
+# Who is looked at wants to be told within a second; who decides and changes can wait, and a member that is only slow must
+# not be taken for one that is down. Far members get longer: a connection, its handshakes and a read that asks the leader
+# cross the distance several times.
+ANSWER_SECONDS, DECIDING_SECONDS = 0.7, 3.0
+CROSSINGS, LONGEST_SECONDS = 8, 6.0
 SILENT = Unknown("it does not accept connections")
 
 
-async def ask(door: Door) -> EtcdSeen:
-    """Everything etcd itself can say, within a second even when members are dead."""
+async def ask(door: Door, patience: float = ANSWER_SECONDS) -> EtcdSeen:
+    """Everything etcd itself can say; of members that are near within a second, even when some are dead."""
     listening = await door.listening()
     if not listening:
         return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
     await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
-    seen = await ask_all(door, listening)
+    within = min(patience + CROSSINGS * door.distance, LONGEST_SECONDS)
+    seen = await ask_all(door, listening, within)
     # Who speaks the other scheme says so at once; who hangs would only be waited for once more.
     misheard = [name for name, said in seen.statuses if name in listening and misheard_from(said)]
     if any(await asyncio.gather(*(door.turn(name) for name in misheard))):
-        return await ask_all(door, listening)
+        return await ask_all(door, listening, within)
     return seen
 
 
@@ -36,50 +41,54 @@ def misheard_from(said: Known[MemberStatus] | Unknown) -> bool:
     return isinstance(said, Unknown) and HANGING not in said.why
 
 
-async def ask_all(door: Door, listening: frozenset[str]) -> EtcdSeen:
-    members, raised, statuses = await asyncio.gather(member_list(door), alarms(door), all_statuses(door, listening))
+async def ask_all(door: Door, listening: frozenset[str], within: float) -> EtcdSeen:
+    members, raised, statuses = await asyncio.gather(
+        member_list(door, within), alarms(door, within), all_statuses(door, listening, within)
+    )
     return EtcdSeen(members, statuses, raised)
 
 
-async def all_statuses(door: Door, listening: frozenset[str]) -> tuple[tuple[str, Known[MemberStatus] | Unknown], ...]:
+async def all_statuses(
+    door: Door, listening: frozenset[str], within: float
+) -> tuple[tuple[str, Known[MemberStatus] | Unknown], ...]:
     async def of(name: str) -> Known[MemberStatus] | Unknown:
-        return await status(door, name) if name in listening else SILENT
+        return await status(door, name, within) if name in listening else SILENT
 
     found = await asyncio.gather(*(of(name) for name in door.endpoints))
     return tuple(zip(door.endpoints, found, strict=True))
 
 
-async def member_list(door: Door) -> Known[tuple[MemberEntry, ...]] | Unknown:
+async def member_list(door: Door, within: float) -> Known[tuple[MemberEntry, ...]] | Unknown:
     """The list as a quorum has it; where there is none, as the first member that answers remembers it.
 
     Both are asked for at once: without a quorum the first takes all the time there is.
     """
-    agreed, remembered = await asyncio.gather(*(listed(door, linearizable=each) for each in (True, False)))
+    agreed, remembered = await asyncio.gather(*(listed(door, within, linearizable=each) for each in (True, False)))
     return agreed if isinstance(agreed, Known) else remembered
 
 
-async def listed(door: Door, *, linearizable: bool) -> Known[tuple[MemberEntry, ...]] | Unknown:
+async def listed(door: Door, within: float, *, linearizable: bool) -> Known[tuple[MemberEntry, ...]] | Unknown:
     try:
-        answer = await door.client().cluster.list(linearizable=linearizable, timeout=ANSWER_SECONDS)
+        answer = await door.client().cluster.list(linearizable=linearizable, timeout=within)
     except ClusterFailed as error:
         return Unknown(error.why or error.what)
     return Known(answer.members)
 
 
-async def alarms(door: Door) -> tuple[Alarm, ...]:
+async def alarms(door: Door, within: float) -> tuple[Alarm, ...]:
     try:
-        return await door.client().maintenance.alarms(timeout=ANSWER_SECONDS)
+        return await door.client().maintenance.alarms(timeout=within)
     except ClusterFailed:
         return ()
 
 
-async def status(door: Door, name: str) -> Known[MemberStatus] | Unknown:
+async def status(door: Door, name: str, within: float) -> Known[MemberStatus] | Unknown:
     """What a member says of itself, if it also answers a linearizable read; a learner need not."""
     pinned = door.client().at(door.endpoints[name])
     try:
         said, read = await asyncio.gather(
-            pinned.maintenance.status(timeout=ANSWER_SECONDS),
-            pinned.kv.get("etcdpilot", timeout=ANSWER_SECONDS),
+            pinned.maintenance.status(timeout=within),
+            pinned.kv.get("etcdpilot", timeout=within),
             return_exceptions=True,
         )
         if isinstance(said, BaseException):
