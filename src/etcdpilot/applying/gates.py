@@ -12,7 +12,7 @@ from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import EtcdSeen
-from etcdpilot.observing.causes import passes
+from etcdpilot.observing.causes import hides_another, passes
 from etcdpilot.observing.kept_out import why_kept_out
 from etcdpilot.observing.members import ask, membership
 from etcdpilot.observing.services import look_at_service, why_not_running
@@ -47,7 +47,8 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
         if now - asked_why > CAUSE_EVERY:
             asked_why = now
             causes = await causes_of(silent, world)
-            if kept_out := await kept_out_causes([name for name in silent if name not in causes], world):
+            unexplained = [name for name in silent if name not in causes or hides_another(causes[name])]
+            if kept_out := await kept_out_causes(unexplained, world):
                 causes, stands = causes | kept_out, KEPT_OUT_STANDS
             lasting = [name for name, why in causes.items() if not passes(why)]
             known_since = (known_since or now) if len(lasting) == len(silent) else None

@@ -19,17 +19,20 @@ from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 # $1 unit, $2 etcd, $3 data, $4 ports in hex, $5 numbers of the files whose text is wanted, $6 `log` where
-# the log of a unit that is active is wanted too; then the files.
+# the log of a unit that is active is wanted too, $7 addresses of peers; then the files.
 LOOK = r"""
 say() { printf '%s\0' "$@"; }
-unit=$1.service etcd=$2 data=$3 ports=$4 texts=$5 log=$6
-shift 6
+unit=$1.service etcd=$2 data=$3 ports=$4 texts=$5 log=$6 peers=$7
+shift 7
 
 read -r uptime _ </proc/uptime
 say clock "$(date +%s.%N)" uptime "$uptime" machine "$(uname -m)" system "$(uname -s)" cores "$(nproc)"
 read -r _ memory _ </proc/meminfo
 say memory "$memory" systemd "$(systemctl --version)"
 ip=$(ip -o addr show scope global 2>/dev/null) && say ip "$ip"
+for peer in $peers; do
+    route=$(ip -o route get "$peer" 2>/dev/null) && say route "$route"
+done
 
 place=$data
 until [ -e "$place" ] || [ "$place" = / ]; do place=$(dirname -- "$place"); done
@@ -66,6 +69,9 @@ else
 fi
 
 [ -e "$data" ] && say there yes
+for ready in "$data.restoring/ready/mark" "$data/member.restoring/ready/mark"; do
+    [ -r "$ready" ] && say prepared "$(cat -- "$ready")"
+done
 if [ -d "$data" ]; then
     say folder yes
     for name in "$data"/member/wal/*.wal "$data"/member/snap/*.snap; do
@@ -108,7 +114,7 @@ def arguments(question: Question) -> tuple[str, ...]:
     ports = "".join(f" {port:04X} " for port in question.ports)
     texts = " ".join(str(number) for number, path in enumerate(question.files, 1) if path in question.texts)
     log = "log" if question.log else ""
-    return (question.unit, question.etcd, question.data, ports, texts, log, *question.files)
+    return (question.unit, question.etcd, question.data, ports, texts, log, " ".join(question.peers), *question.files)
 
 
 def answer(question: Question, printed: bytes) -> Answer:
@@ -124,6 +130,7 @@ def answer(question: Question, printed: bytes) -> Answer:
         data=data(said),
         busy_ports=tuple(sorted({int(port, 16) for port in said["port"]})),
         interface_addresses=interface_addresses(said),
+        sources=sources(said),
     )
 
 
@@ -206,12 +213,19 @@ def zero_ended(encoded: str) -> tuple[str, ...]:
 
 def data(said: Said) -> DataSeen:
     """The same judgement as of a directory of this machine."""
+    prepared = said["prepared"][0] if said["prepared"] else ""
     if not said["folder"]:
-        return DataSeen(bool(said["there"]), False, bool(said["there"]), 0)
+        return DataSeen(bool(said["there"]), False, bool(said["there"]), 0, prepared=prepared)
     has_log = any(name.endswith(".wal") for name in said["indexed"])
     strangers = [name for name in said["entry"] if is_stranger(name)]
     head = base64.b64decode(said["head"][0]) if said["head"] else b""
-    return data_seen(True, said["indexed"], has_log, strangers, head)
+    return data_seen(True, said["indexed"], has_log, strangers, head, prepared)
+
+
+def sources(said: Said) -> tuple[str, ...]:
+    """The word behind `src` in lines of `ip -o route get`: `10.0.0.2 dev eth0 src 10.0.0.1 uid 0 …`."""
+    words = (route.split() for route in said["route"])
+    return tuple(dict.fromkeys(line[line.index("src") + 1] for line in words if "src" in line[:-1]))
 
 
 def interface_addresses(said: Said) -> tuple[tuple[str, str], ...]:

@@ -63,6 +63,7 @@ class DataSeen:
     last_index: int
     member_id: str = ""
     cluster_id: str = ""
+    prepared: str = ""  # the mark of a restore whose data stand ready beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class HostSeen:
     marker: Known[Marker] | Absent | Unknown
     busy_ports: tuple[int, ...]  # wanted ports on which something listens
     interface_addresses: tuple[tuple[str, str], ...] = ()  # interface, address
+    sources: tuple[str, ...] = ()  # the addresses that its connections to the other members come from
 
     def file(self, path: str) -> FileSeen | None:
         return next((file for file in self.files if file.path == path), None)

@@ -15,6 +15,8 @@ ALREADY_REGISTERED = (
     "it is under its discovery token already, and has no data; run `etcdpilot apply` again, which lists the members"
 )
 
+REFUSED = "a peer or client was refused"  # begins a cause that hides another one
+
 CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
@@ -26,6 +28,11 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"certificate has expired or is not yet valid", "a certificate has expired or is not valid yet"),
         (r"certificate signed by unknown authority", "a peer shows a certificate of another authority"),
         (r"private key does not match public key", "its key does not belong to its certificate"),
+        (r"tls: failed to find any PEM data", "a file of its certificates or keys holds none"),
+        (
+            r"remote error: tls: (?:bad|unknown) certificate",
+            f"{REFUSED}: the other end does not accept its certificate",
+        ),
         (r"no space left on device", "its disk is full"),
         (r"permission denied", "it may not read or write one of its files: {0}"),
         (r"expected IP in URL for binding \((.+?)\)", "{1} cannot be listened on: it is a name, not an address"),
@@ -47,7 +54,7 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"--initial-cluster has (.+?) but missing from --initial-advertise-peer-urls", "its peer URLs disagree: {1}"),
         (r"cluster ID mismatch", "it holds the data of another cluster"),
         (r"invalid value \\?\"(.+?)\\?\" for (\S+?):", "{1} is no value of {2}"),
-        (r"rejected connection", "a peer or client was refused: {0}"),
+        (r"rejected connection", f"{REFUSED}: {{0}}"),
         (r"flag provided but not defined: -+(\S+)", "this etcd has no option {1}"),
         (r"conflicting environment variable \"(\S+)\"", "{1} is set in the environment and as a flag"),
         (r"permanently removed from the cluster", "it was removed from the cluster"),
@@ -77,6 +84,11 @@ def cause_in(lines: Iterable[str]) -> str:
             if found := pattern.search(said):
                 return sentence.format(said, *found.groups())
     return ""
+
+
+def hides_another(cause: str) -> bool:
+    """Whether the log says that a handshake failed, and not why: certificates and neighbours may tell more."""
+    return cause.startswith(REFUSED)
 
 
 def passes(cause: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from etcdpilot.hosts.port import Answer, Question
-from etcdpilot.model.addresses import MemberUrl
+from etcdpilot.model.addresses import MemberUrl, is_address
 from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec, MemberSpec
 from etcdpilot.model.files import Content, FileSeen, FileSpec, Given, LeafCertificate, Text
@@ -29,7 +29,15 @@ def question_for(wanted: ClusterSpec, member: MemberSpec, files: Iterable[FileSp
         files=tuple(dict.fromkeys(file.path for file in paths)),
         texts=texts,
         ports=tuple(sorted({MemberUrl.parse(url).port for url in member.listen_client_urls + member.listen_peer_urls})),
+        peers=peers_of(wanted, member),
     )
+
+
+def peers_of(wanted: ClusterSpec, member: MemberSpec) -> tuple[str, ...]:
+    """Where the other members are, as addresses; nothing where nobody compares where a connection comes from."""
+    others = (each for each in wanted.members if each.name != member.name and wanted.encrypted)
+    hosts = (MemberUrl.parse(url).host for other in others for url in other.advertise_peer_urls)
+    return tuple(dict.fromkeys(host for host in hosts if is_address(host)))
 
 
 def is_read_again(content: Content) -> bool:
@@ -48,6 +56,7 @@ def host_seen(answer: Answer, member: MemberSpec) -> HostSeen:
         marker=marker(answer.files, member.paths.marker),
         busy_ports=answer.busy_ports,
         interface_addresses=answer.interface_addresses,
+        sources=answer.sources,
     )
 
 

@@ -25,6 +25,7 @@ from etcdpilot.planning.lifetimes import expiry_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import rolling_steps
+from etcdpilot.planning.sources import source_refusals, source_warnings
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.versions import version_refusals
 
@@ -41,6 +42,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *crossing_refusals(ground),
         *data_refusals(wanted, seen, formed=formed),
         *given_refusals(wanted, seen, memory),
+        *(() if formed else source_refusals(wanted, seen, memory)),
         *(version_refusals(wanted, seen) if formed else ()),
     )
     if standing:
@@ -57,6 +59,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
     warnings = (
         *unseen_warnings(needed, seen),
         *given_warnings(wanted, memory),
+        *source_warnings(wanted, seen, memory, formed=formed),
         *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
