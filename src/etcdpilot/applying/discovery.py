@@ -20,6 +20,10 @@ from etcdpilot.etcd.client import Client
 from etcdpilot.model.errors import ClusterFailed, Refused, SpecError
 
 SECONDS = 10.0
+ENABLE_V2 = (
+    "An etcd has these keys only when it was started with --enable-v2, and from 3.6 on it has none. Any etcd takes "
+    "tokens for etcd 3.6 and newer, and members of 3.4 and 3.5 are helped:\n    etcdpilot discovery new --endpoints URL"
+)
 AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 PREFIX = "/_etcd/registry"  # of the v3 protocol, etcd's api `v3discovery`
 
@@ -163,7 +167,9 @@ def ask(url: str, method: str, body: bytes, cacert: str | None) -> str:
         raise ClusterFailed(
             "No discovery token could be had.",
             why=f"{url} answered: {said.strip()}",
-            remedy="Look at the service; or serve one yourself:\n    etcdpilot discovery serve",
+            remedy=ENABLE_V2
+            if "/v2/keys" in url and isinstance(error, urllib.error.HTTPError) and error.code == 404
+            else "Look at the service; or serve one yourself:\n    etcdpilot discovery serve",
         ) from error
 
 

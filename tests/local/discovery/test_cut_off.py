@@ -58,7 +58,7 @@ def register(service: Service, token: str, name: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("etcd", V2 if LONG else V2[:1], ids=str)
-@pytest.mark.parametrize("whose", ["made by apply", "of the file"])
+@pytest.mark.parametrize("whose", ["made by apply", "of the file"] if LONG else ["of the file"])
 def test_a_member_that_was_cut_off_after_its_registration_is_in_the_cluster_after_the_next_apply(
     folder: Folder, service: Service, etcd: Etcd, whose: str
 ):
@@ -159,7 +159,7 @@ def name_token(folder: Folder, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
-@pytest.mark.parametrize("etcd", usual_lines(), ids=str)
+@pytest.mark.parametrize("etcd", usual_lines() if LONG else every_line()[-1:], ids=str)
 def test_a_registration_of_the_v3_protocol_that_was_cut_off_is_taken_up_again(folder: Folder, etcd: Etcd):
     keeper = Keeper(every_line()[-1], folder.path)
     try:

@@ -19,7 +19,7 @@ from tests.etcd_versions import Etcd, every_line
 from tests.local.commands import Folder
 from tests.local.discovery.clusters import until
 from tests.local.discovery.service import Service
-from tests.local.discovery.test_clusters import OLD, V2, Keeper
+from tests.local.discovery.test_clusters import LONG, OLD, USUAL, V2, Keeper
 from tests.local.raw_etcd import free_ports
 
 pytestmark = pytest.mark.local
@@ -67,7 +67,7 @@ def new(service: Service, size: int) -> str:
     return Folder.at(service.folder).run("discovery", "new", "--url", service.url, "--size", str(size)).out.strip()
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_token_that_is_not_there(service: Service, tmp_path: Path, etcd: Etcd):
     lone = Lone(etcd, tmp_path, "a", f"{service.url}/{'0' * 32}", "--discovery-fallback=exit")
     assert lone.ended() == 1
@@ -75,7 +75,7 @@ def test_a_token_that_is_not_there(service: Service, tmp_path: Path, etcd: Etcd)
     assert "make a new" in cause_in(lone.log.splitlines()), lone.log
 
 
-@pytest.mark.parametrize("etcd", OLD, ids=str)
+@pytest.mark.parametrize("etcd", OLD if LONG else OLD[:1], ids=str)
 def test_a_size_that_is_no_number(tmp_path: Path, etcd: Etcd):
     keeper = Keeper(etcd, tmp_path, "--enable-v2")
     try:
@@ -90,7 +90,7 @@ def test_a_size_that_is_no_number(tmp_path: Path, etcd: Etcd):
         keeper.end()
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_two_members_of_one_name(service: Service, tmp_path: Path, etcd: Etcd):
     token = new(service, 2)
     both = [
@@ -113,7 +113,7 @@ def made(folder: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_member_that_lost_its_data_is_told_that_its_place_is_taken(service: Service, tmp_path: Path, etcd: Etcd):
     token = new(service, 2)
     first = Lone(etcd, tmp_path, "a", token, "--discovery-fallback=exit")
@@ -125,7 +125,7 @@ def test_a_member_that_lost_its_data_is_told_that_its_place_is_taken(service: Se
     assert "under its discovery token already" in cause_in(again.log.splitlines()), again.log
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 @pytest.mark.parametrize("form", ["bare", "with the token"])
 def test_a_member_with_its_data_needs_no_service_whatever_its_flags_say(
     service: Service, tmp_path: Path, etcd: Etcd, form: str
@@ -152,7 +152,7 @@ def serves(lone: Lone) -> bool:
         return False
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_surplus_member_ends_where_we_start_it_and_stays_a_proxy_where_etcd_decides(
     service: Service, tmp_path: Path, etcd: Etcd
 ):
@@ -172,7 +172,7 @@ def test_a_surplus_member_ends_where_we_start_it_and_stays_a_proxy_where_etcd_de
         first.end()
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_service_that_does_not_answer_is_asked_again_and_again(tmp_path: Path, etcd: Etcd):
     lone = Lone(etcd, tmp_path, "a", f"http://127.0.0.1:{free_ports(1)[0]}/{'0' * 32}", "--discovery-fallback=exit")
     try:
@@ -183,7 +183,7 @@ def test_a_service_that_does_not_answer_is_asked_again_and_again(tmp_path: Path,
         lone.end()
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_service_whose_authority_the_system_does_not_know(tmp_path: Path, etcd: Etcd):
     leaf = trustme.CA().issue_cert("127.0.0.1")
     leaf.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
@@ -209,7 +209,7 @@ class Garbage(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("etcd", V2, ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_something_else_at_the_url(tmp_path: Path, etcd: Etcd):
     server = http.server.HTTPServer(("127.0.0.1", 0), Garbage)
     threading.Thread(target=server.serve_forever, daemon=True).start()
