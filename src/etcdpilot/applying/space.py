@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers
 from etcdpilot.applying.health import prove
+from etcdpilot.applying.members import move_leader
 from etcdpilot.etcd.errors import Compacted, Unavailable, UnknownOutcome
 from etcdpilot.model.answers import AlarmType, MemberStatus
 from etcdpilot.model.errors import ClusterFailed
-from etcdpilot.model.knowledge import Known
+from etcdpilot.model.knowledge import Known, Unknown
+from etcdpilot.model.steps import MoveLeader
 from etcdpilot.model.upkeep import CompactHistory, DefragmentMember, DisarmNoSpace, ProveWrite
 from etcdpilot.observing.members import ask
 
@@ -26,6 +28,8 @@ LEAST_SECONDS = 60.0
 PATIENCE = 120.0
 LAGGING = 1000  # log entries
 DEFAULT_QUOTA = 2 * 2**30
+# Below that much of the quota; above it the next writes would raise the alarm again.
+NEARLY_FULL = 0.95
 SAME_FOR = 3  # so many looks, a quarter of a second apart, find the same: whatever worked inside has ended
 
 
@@ -37,6 +41,8 @@ async def compact(step: CompactHistory, world: RealWorld) -> None:
 
 async def defragment(step: DefragmentMember, world: RealWorld) -> AsyncIterator[str]:
     """One call; when no answer came the member goes on with it, so its size is looked at once it answers again."""
+    async for on in led_by_another(step.member, world):
+        yield on
     before = await settled(step.member, world)
     limit = max(LEAST_SECONDS, 3 * before.db_size / SLOWEST_BYTES_A_SECOND)
     try:
@@ -55,6 +61,18 @@ async def defragment(step: DefragmentMember, world: RealWorld) -> AsyncIterator[
             why=f"Its database has {now.db_size} bytes, {now.db_size_in_use} of them in use, as before.",
             remedy="Look at its log, then run this again; members that are done are not done again.",
         )
+
+
+async def led_by_another(name: str, world: RealWorld) -> AsyncIterator[str]:
+    """It led when the plan was made, and handed over; or it was chosen meanwhile: then it hands over now."""
+    voters = [other for other, status in (await ask(world.door)).statuses if other != name and votes(status)]
+    if voters:
+        async for on in move_leader(MoveLeader(name, min(voters)), world):
+            yield on
+
+
+def votes(status: Known[MemberStatus] | Unknown) -> bool:
+    return isinstance(status, Known) and not status.value.is_learner
 
 
 async def settled(name: str, world: RealWorld) -> MemberStatus:
@@ -100,7 +118,7 @@ async def disarm(step: DisarmNoSpace, world: RealWorld) -> None:
 
 def require_room(name: str, status: MemberStatus, world: RealWorld) -> None:
     quota = quota_of(name, status, world)
-    if 0 < quota <= status.db_size:
+    if 0 < quota * NEARLY_FULL <= status.db_size:
         raise ClusterFailed(
             f"The database of {name} is still as large as its quota.",
             why=f"It has {status.db_size} bytes, {status.db_size_in_use} of them in use; the quota is {quota}.",

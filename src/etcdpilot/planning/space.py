@@ -105,7 +105,7 @@ def free_bytes(status: MemberStatus) -> int:
 
 def because(status: MemberStatus) -> str:
     free, size = free_bytes(status), max(1, status.db_size)
-    return f"{free / MIB:.0f} of {size / MIB:.0f} MiB in its database are free ({100 * free // size} %)"
+    return f"{free / MIB:.1f} of {size / MIB:.1f} MiB in its database are free ({100 * free // size} %)"
 
 
 def judged(wanted: ClusterSpec, seen: Seen, steps: tuple[Step, ...], defragmented: list[str]) -> Plan:
