@@ -115,7 +115,7 @@ async def prove_restored(step: ProveRestored, world: RealWorld) -> AsyncIterator
         await require_keys(step.members, restore.source.keys_hash, restore, world)
     async for on in without_alarms(world):
         yield on
-    require_healthy(await prove(world.door, nonce=restore.cluster_id))
+    require_healthy(await prove(world.door, nonce=restore.cluster_id), step.members)
     write_restore(world.state, restore.moved_on(done=True))
     drop_fetched(world.state)
 
@@ -173,11 +173,12 @@ async def compact(revision: int, world: RealWorld) -> None:
         return  # the restore has marked it so already
 
 
-def require_healthy(found: Health) -> None:
-    failed = [proof for proof in found.proofs if not proof.holds]
+def require_healthy(found: Health, members: tuple[str, ...]) -> None:
+    """Who was left out, because its machine is gone, need not answer."""
+    failed = [proof for proof in found.proofs if not proof.holds and proof.where in ("", *members)]
     if failed:
         raise ClusterFailed(
             "The restored cluster could not be proved.",
-            why="\n".join(f"{proof.what} {proof.where}: {proof.why}".replace(" :", ":") for proof in failed),
+            why="\n".join(f"{proof.what}{proof.where and f' through {proof.where}'}: {proof.why}" for proof in failed),
             remedy="Put that right and run this again; it goes on from here:\n    etcdpilot restore",
         )

@@ -18,11 +18,19 @@ INDEXED = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.(?:wal|snap)")
 def look_at_data(path: Path) -> DataSeen:
     """`path` is the member's data directory; PermissionError when it may not be read."""
     if not path.is_dir():
-        return DataSeen(path.exists(), False, path.exists(), 0)
+        return DataSeen(path.exists(), False, path.exists(), 0, prepared=mark_beside(path))
     wal = [entry.name for entry in (path / "member" / "wal").glob("*.wal")]
     snapshots = [entry.name for entry in (path / "member" / "snap").glob("*.snap")]
     strangers = [entry.name for entry in path.iterdir() if is_stranger(entry.name)]
-    return data_seen(True, [*wal, *snapshots], bool(wal), strangers, head_of_log(path, wal))
+    return data_seen(True, [*wal, *snapshots], bool(wal), strangers, head_of_log(path, wal), mark_beside(path))
+
+
+def mark_beside(path: Path) -> str:
+    """Of data that a restore has made ready; empty when there are none."""
+    try:
+        return (path.with_name(f"{path.name}.restoring") / "ready" / "mark").read_text()
+    except OSError:
+        return ""
 
 
 def head_of_log(path: Path, names: list[str]) -> bytes:
@@ -34,10 +42,12 @@ def head_of_log(path: Path, names: list[str]) -> bytes:
         return b""
 
 
-def data_seen(exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str], head: bytes = b"") -> DataSeen:
+def data_seen(
+    exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str], head: bytes = b"", prepared: str = ""
+) -> DataSeen:
     """The same judgement for a listing that came from another machine; `head` is the beginning of a WAL file."""
     found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]
-    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0), *owner(head))
+    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0), *owner(head), prepared)
 
 
 def is_stranger(name: str) -> bool:

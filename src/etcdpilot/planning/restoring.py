@@ -99,8 +99,9 @@ def restore_steps(ground: Ground) -> Iterator[Step]:
     lacking = tuple(name for name in unplaced if needs_binary(ground.wanted, seen.reachable[name]))
     if lacking:
         yield InstallBinaries(lacking, str(ground.wanted.version))
-    if unplaced:
-        yield PrepareData(unplaced, restore.source.name)
+    unprepared = tuple(name for name in unplaced if seen.reachable[name].data.prepared != restore.mark)
+    if unprepared:
+        yield PrepareData(unprepared, restore.source.name)
     if not ground.begun or stopping:
         yield BeginAnew(stopping, restore.members, restore.cluster_id, ground.because)
     leaving = [name for name in seen.reachable if name not in restore.members]

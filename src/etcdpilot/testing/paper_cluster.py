@@ -6,6 +6,7 @@ harm, as by a start on an empty disk under an old identity, it says so aloud: `H
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from etcdpilot.model.membership import Membership, MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import DataSeen, EtcdSeen, HostSeen, Machine, Process, Seen, ServiceSeen
 from etcdpilot.model.plans import Plan
-from etcdpilot.model.restoring import Restore
+from etcdpilot.model.restoring import Former, Restore
 from etcdpilot.model.steps import (
     AddLearner,
     BeginAnew,
@@ -79,7 +80,8 @@ class PaperHost:
     has_data: bool = False
     data_path: str = ""  # where it was moved to; else where its file says
     data_of: tuple[str, str] = ("", "")  # member ID and cluster ID that stand in it, where a restore wrote them
-    prepared: tuple[str, str] = ("", "")  # of what a restore has made beside it
+    prepared: tuple[str, str] = ("", "")  # of what a restore has made beside it, and its mark
+    mark: str = ""
     strangers_files: bool = False
     enabled: bool = False
     version: str = ""
@@ -273,7 +275,7 @@ class PaperCluster:
                 self.entries[member] = replace(self.entries[member], peer_urls=tuple(urls))
             case PrepareData(members):
                 for name in members:
-                    self.host(name).prepared = self.restored_identity(name)
+                    self.host(name).prepared, self.host(name).mark = self.restored_identity(name), self.mark
             case BeginAnew():
                 self.begin_anew(step)
             case PlaceData(members):
@@ -301,6 +303,10 @@ class PaperCluster:
             case _:
                 assert_never(step)
 
+    @property
+    def mark(self) -> str:
+        return self.restore.mark if self.restore is not None else ""
+
     def restored_identity(self, name: str) -> tuple[str, str]:
         assert self.restore is not None
         return dict(self.restore.member_ids)[name], self.restore.cluster_id
@@ -313,8 +319,14 @@ class PaperCluster:
         self.require(not self.running_members(), step)
         new = self.restore
         self.entries, self.leader = {}, ""
+        old = Former(self.memory.cluster_id, hashlib.sha256(self.memory.token.encode()).hexdigest(), "")
         self.memory = replace(
-            self.memory, token=new.token, cluster_id=new.cluster_id, member_ids=new.member_ids, formed=True
+            self.memory,
+            token=new.token,
+            cluster_id=new.cluster_id,
+            member_ids=new.member_ids,
+            formed=True,
+            former=(*self.memory.former, old),
         )
 
     def place(self, name: str, step: Step) -> None:
@@ -323,7 +335,7 @@ class PaperCluster:
             return
         self.require(not host.running and not host.has_data, step)
         self.require(host.prepared == self.restored_identity(name), step)
-        host.has_data, host.data_of, host.prepared = True, host.prepared, ("", "")
+        host.has_data, host.data_of, host.prepared, host.mark = True, host.prepared, ("", ""), ""
 
     def start(self, members: tuple[str, ...]) -> None:
         if self.restore is not None and self.memory.token == self.restore.token:
@@ -387,4 +399,4 @@ def as_seen(file: FileSpec) -> FileSeen:
 def data_seen(host: PaperHost, member: MemberSpec) -> DataSeen:
     """What is in the directory that the file names; the data may still be in another."""
     there = host.has_data and host.data_path in ("", member.paths.data)
-    return DataSeen(there or host.strangers_files, there, host.strangers_files, 0, *host.data_of)
+    return DataSeen(there or host.strangers_files, there, host.strangers_files, 0, *host.data_of, host.mark)

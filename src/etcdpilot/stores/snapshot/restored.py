@@ -12,7 +12,7 @@ from google_crc32c import extend
 from etcdpilot.model.snapshots import KeysHash
 from etcdpilot.stores.snapshot.bbolt import BoltFile
 from etcdpilot.stores.snapshot.hashes import hash_of_keys
-from etcdpilot.stores.snapshot.mvcc import key_bucket, read_revisions
+from etcdpilot.stores.snapshot.mvcc import KEYS, key_bucket, live_names, records
 from etcdpilot.stores.snapshot.records import REVISION, revision_of
 
 
@@ -23,11 +23,22 @@ def keys_after_restore(database: BoltFile, bump: int) -> KeysHash | None:
     newest = last_name(database)
     if newest is None:
         return None
-    current = read_revisions(database).current
-    living = hash_of_keys(database, revision=current, compact_revision=current)
     main, sub = newest
     name = REVISION.pack(main + bump, b"_", sub)
-    return KeysHash(extend(living.hash, name), main + bump, main + bump)
+    return KeysHash(extend(hash_of_living(database), name), main + bump, main + bump)
+
+
+def hash_of_living(database: BoltFile) -> int:
+    """Over the newest record of each living key. The empty key is that of an earlier bump, which the new one replaces.
+
+    Memory: 200 bytes a key.
+    """
+    staying = {name for key, name in live_names(database).items() if key}
+    value: int = extend(0, KEYS)
+    for name, content in records(database):
+        if name in staying:
+            value = extend(value, name + content)
+    return value
 
 
 def last_name(database: BoltFile) -> tuple[int, int] | None:
