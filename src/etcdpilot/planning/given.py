@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from etcdpilot.model.certificates import Purpose
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.findings import Finding, Severity
 from etcdpilot.model.given import OPERATOR_PAIR, GivenFiles, GivenPair
@@ -73,7 +72,8 @@ def given_warnings(wanted: ClusterSpec, memory: Memory) -> Iterator[str]:
     for pair in memory.given.pairs:
         for finding in pair.findings:
             if not finding.stops and finding.severity is not Severity.INFO:
-                yield f"{called(pair)} {finding.what}. {finding.why}".strip()
+                said = f"{subject(pair, finding)} {finding.what}. {finding.why}".strip()
+                yield f"{said[0].upper()}{said[1:]}"
 
 
 def nothing_imported() -> Refusal:
@@ -88,8 +88,9 @@ def nothing_imported() -> Refusal:
 def refusal(pair: GivenPair, stopping: list[Finding], given: GivenFiles) -> Refusal:
     """One for each pair: its first cause on top, all others with it."""
     first, *others = stopping
-    why = [first.why, *(f"It also {finding.what}." for finding in others), UNTOUCHED]
-    return Refusal(f"{called(pair)} {first.what}.", " ".join(filter(None, why)), remedy(pair, given))
+    why = [first.why, *(f"Besides, {subject(pair, each)} {each.what}." for each in others), UNTOUCHED]
+    said = subject(pair, first)
+    return Refusal(f"{said[0].upper()}{said[1:]} {first.what}.", " ".join(filter(None, why)), remedy(pair, given))
 
 
 def crossing(breaks: tuple[Finding, ...]) -> Refusal:
@@ -104,11 +105,12 @@ def crossing(breaks: tuple[Finding, ...]) -> Refusal:
     )
 
 
-def called(pair: GivenPair) -> str:
+def subject(pair: GivenPair, finding: Finding) -> str:
+    """`the peer certificate of etcd-0, pki/etcd-0.crt,`, or its key."""
+    whose = f"{pair.purpose.value} certificate of {pair.owner}"
     if pair.owner == OPERATOR_PAIR:
-        return f"The operator's certificate {pair.path}"
-    role = "peer" if pair.purpose is Purpose.PEER else "server"
-    return f"The {role} certificate of {pair.owner}, {pair.path},"
+        whose = "certificate of the operator"
+    return f"the {whose}, {pair.path}," if finding.where == pair.path else f"the key of the {whose}, {finding.where},"
 
 
 def remedy(pair: GivenPair, given: GivenFiles) -> str:
