@@ -138,7 +138,7 @@ def test_defragmentation_goes_member_by_member_the_leader_last_where_it_is_worth
     before = sizes(folder)
     assert "worth the pause" in folder.run("defrag", "--yes").out  # less than 100 MiB
     lines = [json.loads(line) for line in folder.run("defrag", "--min-free", "2", "--yes", "--events").out.splitlines()]
-    done = [each["step"] for each in lines if each.get("event") == "done"]
+    done = [each["says"] for each in lines if each.get("event") == "done"]
     order = [text.split()[1].rstrip(",") for text in done if text.startswith("defragment ")]
     assert len(order) == 3 and order[-1] == leader
     assert any(text.startswith(f"hand the leadership of {leader}") for text in done)

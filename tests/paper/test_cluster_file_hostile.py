@@ -96,7 +96,12 @@ SAMPLE: dict[str, Any] = {
     "backup": {
         "store": "s3://bucket/etcd",
         "schedule": "6h",
+        "endpoint": "https://objects.example.com:9000",
+        "region": "eu-1",
+        "credentials-file": "s3.ini",
+        "ca-file": "s3-ca.pem",
         "keep": {"last": "3", "hourly": "24", "daily": "7", "weekly": "4", "monthly": "12"},
+        "on-members": {"directory": "/srv/snapshots", "schedule": "12h", "keep": "5"},
     },
 }
 # Keys that exclude others of the sample; each is put in by itself.

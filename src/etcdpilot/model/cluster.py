@@ -10,12 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from etcdpilot.model.addresses import bracketed, host_part
 from etcdpilot.model.answers import MemberEntry
 from etcdpilot.model.given import GivenFiles, Signer
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.versions import Version
+
+if TYPE_CHECKING:
+    from etcdpilot.model.backups import BackupSpec
 
 
 class HostKind(Enum):
@@ -261,6 +265,7 @@ class ClusterSpec:
     timers: str  # "default", or "loopback" for members that all live on this machine
     members: tuple[MemberSpec, ...]
     former: tuple[MemberSpec, ...] = ()  # machines that an earlier file named; what is left on them is put in order
+    backup: BackupSpec | None = None
     before: tuple[MemberSpec, ...] = ()  # members of the file as they still run: other ports or addresses, same machine
 
     def __post_init__(self) -> None:

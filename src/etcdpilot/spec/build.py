@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etcdpilot.model.cluster import (
     Archive,
@@ -40,6 +40,9 @@ from etcdpilot.model.errors import Problem
 from etcdpilot.model.given import GivenFiles, Signer
 from etcdpilot.model.versions import Version
 
+if TYPE_CHECKING:
+    from etcdpilot.model.backups import BackupSpec
+
 Document = Mapping[str, Any]
 
 
@@ -63,6 +66,22 @@ def build(resolved: Document) -> ClusterSpec:
         tls=tls(resolved["tls"]),
         timers=resolved["timers"],
         members=tuple(member(each) for each in resolved["members"]),
+        backup=backup(resolved.get("backup")),
+    )
+
+
+def backup(said: Document | None) -> BackupSpec | None:
+    if said is None:
+        return None
+    from etcdpilot.model.backups import BackupSpec, OnMembers
+    from etcdpilot.model.snapshots import RetentionPolicy
+
+    return BackupSpec(
+        store=said["store"],
+        options=pairs(said["options"]),
+        schedule=said["schedule"],
+        keep=RetentionPolicy(**said["keep"]) if said["keep"] else None,
+        on_members=OnMembers(**said["on_members"]),
     )
 
 

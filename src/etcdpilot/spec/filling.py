@@ -37,7 +37,7 @@ def fill(file: schema.ClusterFile, folder: str) -> Document:
         "token": file.token or "",
         "tls": tls,
         "timers": etcd.timers or ("loopback" if kind == "local" else "default"),
-        "backup": file.backup.model_dump(exclude_none=True) if file.backup else None,
+        "backup": fill_backup(file.backup, folder) if file.backup else None,
     }
     document["members"] = [
         fill_member(member, place, hosts, tls, file.tls, folder) for place, member in enumerate(file.members)
@@ -53,6 +53,26 @@ def settle_on_this_machine(document: Document) -> None:
         member["service"]["user"] = ""
         if document["source"]["is"] == "directory":
             member["paths"]["bin"] = document["source"]["path"]
+
+
+def fill_backup(backup: schema.Backup, folder: str) -> Document:
+    """Options as the store takes them; what a directory of this machine is relative to is the file's folder."""
+    files = {"credentials-file": backup.credentials_file, "ca-file": backup.ca_file}
+    options = {"endpoint": backup.endpoint, "region": backup.region}
+    there = backup.on_members or schema.OnMembers()
+    schedule = backup.schedule or "daily"
+    return {
+        "store": backup.store,
+        "options": {name: value for name, value in options.items() if value}
+        | {name: beside(folder, path) for name, path in files.items() if path},
+        "schedule": schedule,
+        "keep": backup.keep.model_dump(exclude_none=True) if backup.keep else None,
+        "on_members": {
+            "directory": there.directory or "/var/backups/etcd",
+            "schedule": there.schedule or schedule,
+            "keep": there.keep or 7,
+        },
+    }
 
 
 def fill_source(source: schema.Source | None, folder: str) -> Document:

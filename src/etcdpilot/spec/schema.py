@@ -328,12 +328,31 @@ class Keep(Section):
     monthly: Port | None = None
 
 
+class OnMembers(Section):
+    """Snapshots that every member takes of itself (`backup schedule --on-members`), to be fetched by `backup collect`."""
+
+    directory: OwnDirectory | None = Field(None, description="On its host; /var/backups/etcd unless given.")
+    schedule: Annotated[str, AfterValidator(fields.schedule)] | None = Field(
+        None, description="As the cluster's unless given."
+    )
+    keep: Port | None = Field(None, description="So many of the newest stay there; 7 unless given.")
+
+
 class Backup(Section):
-    """Scheduled snapshots."""
+    """Backups: what `backup save`, `list`, `prune`, `schedule` and the others take for granted."""
 
     store: Annotated[str, AfterValidator(fields.store)] = Field(description="file:///path or s3://bucket/prefix.")
-    schedule: Annotated[str, AfterValidator(fields.schedule)] | None = Field(None, description="Such as 6h or daily.")
+    endpoint: WebAddress | None = Field(None, description="Of an object store that is not Amazon's.")
+    region: Word | None = Field(None, description="Of the bucket.")
+    credentials_file: LocalPath | None = Field(
+        None, description="In the AWS tools' form, readable by its owner alone; AWS_ACCESS_KEY_ID … unless given."
+    )
+    ca_file: LocalPath | None = Field(None, description="Whom to trust at the endpoint; the system's unless given.")
+    schedule: Annotated[str, AfterValidator(fields.schedule)] | None = Field(
+        None, description="hourly, daily, weekly, or an interval such as 6h; daily unless given."
+    )
     keep: Keep | None = None
+    on_members: OnMembers | None = None
 
 
 class ClusterFile(Section):
