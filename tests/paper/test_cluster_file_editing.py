@@ -165,3 +165,46 @@ def test_removing_what_was_added_gives_the_file_back() -> None:
         assert remove_member(add_member(text, {"name": "new", "host": "h9"}), "new") == text
         spec: ClusterSpec = load(text).spec
         assert load(remove_member(add_member(text, {"name": "new", "host": "h9"}), "new")).spec == spec
+
+
+OPTIONS = """\
+name: prod
+etcd:
+  version: 3.5.35
+  source: {directory: /opt/etcd}
+  options:
+    experimental-compaction-batch-limit: 500   # small steps
+    experimental-initial-corrupt-check: true
+    max-txn-ops: 256  # as before
+hosts: {kind: local}
+members:
+  - {name: a, client-port: 1, peer-port: 2, options: {experimental-watch-progress-notify-interval: 5s}}
+"""
+
+
+def test_another_version_gets_its_own_names_of_the_options_and_keeps_comments():
+    assert changes(OPTIONS, set_version(OPTIONS, "3.6.16")) == ["-  version: 3.5.35", "+  version: 3.6.16"]
+    assert changes(OPTIONS, set_version(OPTIONS, "3.7.3")) == [
+        "-  version: 3.5.35",
+        "+  version: 3.7.3",
+        "-    experimental-compaction-batch-limit: 500   # small steps",
+        "-    experimental-initial-corrupt-check: true",
+        "+    compaction-batch-limit: 500   # small steps",
+        '+    feature-gates: "InitialCorruptCheck=true"',
+        "-  - {name: a, client-port: 1, peer-port: 2, options: {experimental-watch-progress-notify-interval: 5s}}",
+        "+  - {name: a, client-port: 1, peer-port: 2, options: {watch-progress-notify-interval: 5s}}",
+    ]
+
+
+def test_the_way_back_brings_the_old_names_back():
+    there = set_version(OPTIONS, "3.7.3")
+    again = set_version(there, "3.5.35")
+    assert "experimental-initial-corrupt-check:" in again and "feature-gates" not in again
+    assert "experimental-compaction-batch-limit: 500   # small steps" in again
+
+
+def test_an_option_that_the_release_does_not_have_at_all_is_refused_by_name():
+    served = OPTIONS.replace("max-txn-ops: 256", "enable-v2: true")
+    with pytest.raises(SpecError) as refused:
+        set_version(served, "3.6.16")
+    assert "enable-v2" in str(refused.value.problems[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.backups import save_to_store
+from etcdpilot.hosts.second_store import FOUND, MISSING, NONE, left_of_second_store
 from etcdpilot.model.answers import MemberEntry, MemberStatus
 from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.identity import as_hex
@@ -16,6 +17,8 @@ from etcdpilot.model.snapshot_tables import StoredMember
 from etcdpilot.model.steps import CheckMemberTables, EnableDowngrade, SaveSnapshot
 from etcdpilot.model.versions import Version
 from etcdpilot.observing.members import ask
+from etcdpilot.observing.services import look_at_service
+from etcdpilot.rendering.running import running_options
 from etcdpilot.stores.directory import DirectoryStore
 from etcdpilot.stores.snapshot.bbolt import BoltFile
 from etcdpilot.stores.snapshot.tables import read_tables
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
 
 PATIENCE = 60.0
+READS = 5  # of a log that is being written
 
 
 async def save_snapshot(step: SaveSnapshot, world: RealWorld) -> None:
@@ -39,7 +43,8 @@ async def save_snapshot(step: SaveSnapshot, world: RealWorld) -> None:
 
 
 async def check_member_tables(step: CheckMemberTables, world: RealWorld) -> None:
-    """ClusterFailed where a member's disk holds other members than the cluster says, or another learner flag."""
+    """ClusterFailed where a member's disk holds other members than the cluster says, or another learner flag; or what
+    the v2 API has left."""
     listed = (await world.door.client().cluster.list()).members
     for name in step.members:
         with tempfile.TemporaryDirectory(prefix="etcdpilot-") as scratch:
@@ -48,8 +53,40 @@ async def check_member_tables(step: CheckMemberTables, world: RealWorld) -> None
             raise ClusterFailed(
                 f"The disk of {name} holds another member table than the cluster's.",
                 why=f"{'; '.join(wrong)}. etcd 3.6 would believe it.",
-                remedy="Take every member to the newest 3.5 release first, which puts it right, then run this again.",
+                remedy="The 3.5 that runs here writes it anew when it starts. Restart it, then run this again:\n"
+                "    etcdpilot restart",
             )
+        await check_second_store(name, world)
+
+
+async def check_second_store(name: str, world: RealWorld) -> None:
+    """ClusterFailed where 3.6 would not start: it takes nothing that was stored through the v2 API."""
+    member, host = world.wanted.machine(name), await world.fleet.host(name)
+    answer = await look_at_service(member, world.fleet)
+    programs = answer.process.executable.rpartition("/")[0] if answer.process else member.paths.bin
+    options = running_options(answer.process) if answer.process else {}
+    data, wal = options.get("data-dir", member.paths.data), options.get("wal-dir", "")
+    for _ in range(READS):
+        said = await left_of_second_store(host, f"{programs}/etcdutl", data, wal)
+        if said in (NONE, MISSING) or FOUND in said:
+            break
+        await world.clock.sleep(0.2)
+    if said == NONE:
+        return
+    if FOUND in said:
+        raise ClusterFailed(
+            f"{name} still holds what was stored through the v2 API, and etcd 3.6 would not start on it.",
+            why=f"etcdutl: {said.removeprefix('Error: ')}.",
+            remedy="Delete the v2 keys (with enable-v2 in etcd.options: etcdctl 3.4 or older, ETCDCTL_API=2). What the "
+            "log still holds of them goes with the next raft snapshot: set snapshot-count: 1 in etcd.options, apply, "
+            "write a few keys, and take it out again. Then run this again.",
+        )
+    why = f"There is no etcdutl in {programs}." if said == MISSING else f"etcdutl: {said}."
+    raise ClusterFailed(
+        f"Whether {name} holds anything of the v2 API could not be found out, and etcd 3.6 would not start on it.",
+        why=why,
+        remedy="Install the whole release that runs there (etcd, etcdctl, etcdutl), then run this again.",
+    )
 
 
 async def stored_members(name: str, file: Path, world: RealWorld) -> tuple[StoredMember, ...]:

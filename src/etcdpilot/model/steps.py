@@ -249,12 +249,14 @@ class SaveSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class CheckMemberTables:
-    """Reads the member table in a snapshot of each member: 3.6 believes the disk where 3.5 believed its memory."""
+    """Reads the member table in a snapshot of each member: 3.6 believes the disk where 3.5 believed its memory. And looks
+    for what the v2 API has left: 3.6 does not start on it."""
 
     members: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"check that {listed(self.members)} have the cluster's members on their disks"
+        names = listed(self.members)
+        return f"check that {names} have the cluster's members on their disks, and nothing of the v2 API"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.lifetimes import expiry_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
-from etcdpilot.planning.services import rolling_steps
+from etcdpilot.planning.services import restarts_alone
 from etcdpilot.planning.sources import source_refusals, source_warnings
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.versions import version_refusals
@@ -76,11 +76,12 @@ def restart_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime)
     """Every member that answers, one at a time, the leader last."""
     ground = Ground(wanted, seen, memory, now)
     reasons = {name: "it was asked for" for name in voting(seen) if name in wanted.names}
-    steps = tuple(rolling_steps(ground, {}, reasons))
+    steps = tuple(restarts_alone(ground, reasons))
     fenced = tuple(proof.fenced(steps, seen.membership))
     refusals = (
         *unreachable_refusals(frozenset(reasons), seen),
         *expiry_refusals(steps, seen, now),
+        *proof.alarm_refusals(steps, seen.etcd),
         *proof.refusals(fenced),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals)

@@ -85,6 +85,14 @@ def rolling_steps(ground: Ground, changes: Files, reasons: dict[str, str]) -> It
         yield StartMembers((name,)) if name in elsewhere else RestartMember(name, because=reasons[name])
 
 
+def restarts_alone(ground: Ground, reasons: dict[str, str]) -> Iterator[Step]:
+    """As each runs now: what the file wants besides, such as another version, has gates of its own and waits for apply."""
+    for name in sorted(reasons, key=lambda name: (leads(name, ground), name)):
+        if leads(name, ground) and (to := successor(name, ground, sorted(ground.wanted.names))):
+            yield MoveLeader(name, to)
+        yield RestartMember(name, because=reasons[name])
+
+
 def reason_to_restart(
     wanted: ClusterSpec,
     name: str,

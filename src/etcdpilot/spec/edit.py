@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
 
 from etcdpilot.model.errors import SpecError
+from etcdpilot.model.etcd_options import translated
+from etcdpilot.model.versions import Version
 from etcdpilot.spec.load import load
 from etcdpilot.spec.write import plain_or_quoted
 from etcdpilot.spec.yamltree import LOADER, Value, read_tree
 
+RELEASE = re.compile(r"\d+\.\d+\.\d+")
 Setting = str | int | Mapping[str, str | int]
 
 
@@ -62,17 +66,27 @@ def set_member(
 
 
 def set_version(text: str, version: str, *, file_name: str = "cluster.yaml", folder: str = ".") -> str:
-    """The file with another etcd.version. The old text may be one that no longer loads for its version's sake."""
+    """The file with another etcd.version, and its options in that release's words: old names become new ones, and back.
+
+    The old text may be one that no longer loads for its version's sake. An option that the release cannot express stays,
+    and is refused by name.
+    """
     root = _root(text)
     etcd = _value(root, "etcd")
+    release = Version.parse(version) if RELEASE.fullmatch(version) else None  # else the loader says what is wrong
 
     def wanted(value: Any) -> None:
         _assign(value.setdefault("etcd", {}), "version", version)
+        for path in _option_paths(root):
+            owner = _at_value(value, path[:-1])
+            owner["options"] = _translated(owner["options"], release)
 
     if isinstance(etcd, yaml.MappingNode):
         new = _set_key(text, etcd, "version", version)
     else:
         new = _set_key(text, root, "etcd", {"version": version})
+    for path in _option_paths(root):
+        new = _translate(new, path, release)
     return _edited(text, new, wanted, file_name, folder)
 
 
@@ -87,6 +101,55 @@ def set_source_directory(text: str, directory: str, *, file_name: str = "cluster
         _assign(value["etcd"]["source"], "directory", directory)
 
     return _edited(text, _set_key(text, source, "directory", directory), wanted, file_name, folder)
+
+
+Path = tuple[str | int, ...]
+
+
+def _option_paths(root: Any) -> tuple[Path, ...]:
+    """Where options stand: the cluster's, and those of members."""
+    places: list[Path] = [("etcd", "options")]
+    members = _value(root, "members")
+    places += [("members", number, "options") for number in range(len(members.value) if members else 0)]
+    return tuple(path for path in places if isinstance(_at(root, path), yaml.MappingNode))
+
+
+def _at(node: Any, path: Path) -> Any:
+    for key in path:
+        node = _value(node, key) if isinstance(node, yaml.CollectionNode) else None
+    return node
+
+
+def _at_value(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _translate(text: str, path: Path, release: Version | None) -> str:
+    """A renamed option keeps its value as it is written, and its place; a gate joins the others in one line."""
+    before = _options_at(text, path)
+    after = _translated(before, release)
+    for old in sorted(before.keys() - after.keys()):
+        new = next((key for key in after.keys() - before.keys() if after[key] == before[old]), None)
+        if new is not None:
+            key = next(key for key, _ in _at(_root(text), path).value if key.value == old)
+            text = text[: key.start_mark.index] + new + text[key.end_mark.index :]
+            before[new] = before.pop(old)
+    for key, setting in after.items():
+        if before.get(key) != setting:
+            text = _set_key(text, _at(_root(text), path), key, setting)
+    for key in sorted(before.keys() - after.keys()):  # last: a block that is left empty is no mapping any more
+        text = _set_key(text, _at(_root(text), path), key, None)
+    return text
+
+
+def _options_at(text: str, path: Path) -> dict[str, str]:
+    return {key.value: value.value for key, value in _at(_root(text), path).value}
+
+
+def _translated(options: dict[str, str], release: Version | None) -> dict[str, str]:
+    return translated(options, release) if release else options
 
 
 def _edited(text: str, new: str, wanted: Callable[[Any], None], file_name: str, folder: str) -> str:
