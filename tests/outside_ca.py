@@ -64,6 +64,14 @@ class OutsideCa:
         (folder / "chain.crt").write_bytes(made.intermediate.certificate_pem + root.certificate_pem)
         return made
 
+    def __post_init__(self) -> None:
+        _MADE[self.folder] = self
+
+    @staticmethod
+    def load(folder: Path) -> OutsideCa:
+        """The one that was made there earlier in this run: its keys are in no file."""
+        return _MADE[folder]
+
     def pair(self, name: str, hosts: tuple[str, ...] = (), *, ago: timedelta = timedelta(0), **changes: Any) -> Path:
         """`NAME.crt`, the intermediate after it, and `NAME.key`; as if it had been issued some time ago."""
         purpose = Purpose.SERVER if hosts else Purpose.CLIENT
@@ -96,3 +104,6 @@ class OutsideCa:
         path.touch(0o600)
         path.write_bytes(key_pem(self.intermediate.key, passphrase))
         return path
+
+
+_MADE: dict[Path, OutsideCa] = {}
