@@ -17,9 +17,11 @@ from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.views import backups as views
 from etcdpilot.cli.views import document
 from etcdpilot.model.errors import Refused, SpecError
-from etcdpilot.model.snapshots import Expected, RetentionPolicy, Verdict
+from etcdpilot.model.snapshots import Expected, Manifest, RetentionPolicy, Verdict
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from etcdpilot.stores.port import SnapshotStore
     from etcdpilot.stores.snapshot.bbolt import BoltFile
 
@@ -38,7 +40,8 @@ def with_store(command: Command) -> Command:
         "url",
         envvar="ETCDPILOT_BACKUPS",
         default=None,
-        help="Where backups are: a directory, or s3://bucket/prefix. Without it: beside the state of the cluster.",
+        help="Where backups are: a directory, or s3://bucket/prefix. Without it: where the cluster file says, else "
+        "beside the state of the cluster.",
     )(command)
 
 
@@ -55,8 +58,21 @@ def find_where(file: str | None, state: str | None, url: str | None) -> Where:
     from etcdpilot.stores.open import open_store
 
     chosen = choose(file, state)
-    place = url or str(chosen.state / LOCAL_STORE)
-    return Where(open_store(place), chosen.wanted.name, chosen)
+    wish = chosen.wanted.backup
+    if url is None and wish is not None:
+        return Where(open_store(wish.store, dict(wish.options)), chosen.wanted.name, chosen)
+    return Where(open_store(url or str(chosen.state / LOCAL_STORE)), chosen.wanted.name, chosen)
+
+
+def note_proved(chosen: Chosen, name: str, where: str, revision: int, taken_at: datetime) -> None:
+    """For `status`, which asks no store."""
+    from datetime import UTC, datetime
+
+    from etcdpilot.model.backups import LastBackup
+    from etcdpilot.stores.last_backup import note_backup
+    from etcdpilot.stores.state import StateFolder
+
+    note_backup(StateFolder(chosen.state), LastBackup(name, where, revision, taken_at, datetime.now(UTC)))
 
 
 @backup.command()
@@ -65,12 +81,24 @@ def find_where(file: str | None, state: str | None, url: str | None) -> Where:
 @with_store
 @click.argument("target", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--member", default=None, help="Take it from this member, not from the healthiest.")
+@click.option("--prune", "pruning", is_flag=True, help="Then let go of what the cluster file's `keep` does not keep.")
 def save(
-    file: str | None, state: str | None, output: str, url: str | None, target: Path | None, member: str | None
+    file: str | None,
+    state: str | None,
+    output: str,
+    url: str | None,
+    target: Path | None,
+    member: str | None,
+    pruning: bool,
 ) -> None:
     """Take a backup from the healthiest member and prove it: checksum, structure, and the member's own hash of keys."""
     saved = asyncio.run(take(file, state, url, target, member, quiet=output == "json"))
     click.echo(document.dump(views.saved_document(saved)) if output == "json" else views.saved_text(saved))
+    if pruning and target is None:
+        where = find_where(file, state, url)
+        _, gone = asyncio.run(let_go(where, policy_of(where, None), yes=True))
+        if output != "json":
+            click.echo("\n".join(f"  gone  {manifest.name}" for manifest in gone) or "  nothing to let go")
 
 
 async def take(
@@ -92,6 +120,8 @@ async def take(
         else:
             saved = await save_to_store(site.door, source, where.cluster, where.store, site.clock, progress.show)
         progress.end()
+        manifest = saved.manifest
+        note_proved(where.chosen, manifest.name, saved.where, manifest.revision, manifest.taken_at)
         return saved
 
 
@@ -127,7 +157,8 @@ def verify(
 ) -> None:
     """Prove snapshots without etcd; without a name, every backup of the cluster. Exit 1 when one is not sound."""
     expected = Expected(cluster_id=identity(cluster_id))
-    found = asyncio.run(judge_all(Finder(file, state, url), names, expected, live=live))
+    finder = Finder(file, state, url)
+    found = asyncio.run(judge_all(finder, names, expected, live=live))
     click.echo(
         document.dump([views.verdict_document(*each) for each in found])
         if output == "json"
@@ -180,10 +211,28 @@ async def judge_one(finder: Finder, name: str, expected: Expected, *, live: bool
     async with finder.snapshot(name) as (path, told):
         wanted = replace(expected, manifest=told.manifest)
         if not live:
-            return await judge(path, wanted)
+            verdict = await judge(path, wanted)
+            note_verdict(finder, path, told.manifest, verdict)
+            return verdict
         chosen = choose(finder.file, finder.state)
         async with pilot.opened(chosen.wanted, chosen.state) as site:
             return await judge_against_cluster(path, site.door, wanted)
+
+
+def note_verdict(finder: Finder, path: Path, manifest: Manifest | None, verdict: Verdict) -> None:
+    """A backup of the store that was proved again is the newest proved one, or one that was is none any more."""
+    from etcdpilot.stores.last_backup import forget_backup
+    from etcdpilot.stores.state import StateFolder
+
+    if manifest is None or path.with_suffix(".json").exists():
+        return  # a file that somebody named
+    chosen = finder.where.chosen
+    assert chosen is not None
+    if verdict.sound:
+        where = f"{finder.where.store.url}/{manifest.snapshot_name}"
+        note_proved(chosen, manifest.name, where, manifest.revision, manifest.taken_at)
+    else:
+        forget_backup(StateFolder(chosen.state), manifest.name)
 
 
 @backup.command()
@@ -288,18 +337,28 @@ def prune(
     monthly: int,
     yes: bool,
 ) -> None:
-    """Delete the backups that the given numbers do not keep. Without --yes it only shows which."""
-    try:
-        policy = RetentionPolicy(last, hourly, daily, weekly, monthly)
-    except ValueError as error:
-        raise SpecError(
-            f"Nothing was pruned: {error}.", remedy="Such as:\n    etcdpilot backup prune --keep-last 7"
-        ) from None
-    kept, gone = asyncio.run(let_go(find_where(file, state, url), policy, yes=yes))
+    """Delete the backups that the given numbers, or the cluster file's `keep`, do not keep. Without --yes only show."""
+    where = find_where(file, state, url)
+    numbers = (last, hourly, daily, weekly, monthly)
+    kept, gone = asyncio.run(let_go(where, policy_of(where, numbers if any(numbers) else None), yes=yes))
     if output == "json":
         click.echo(document.dump(views.pruned_document(kept, gone, done=yes)))
     else:
         click.echo(views.pruned_text(kept, gone, done=yes))
+
+
+def policy_of(where: Where, numbers: tuple[int, int, int, int, int] | None) -> RetentionPolicy:
+    """What was said, else what the file says; SpecError where neither says anything."""
+    wish = where.chosen.wanted.backup if where.chosen else None
+    if numbers is not None:
+        return RetentionPolicy(*numbers)
+    if wish is not None and wish.keep is not None:
+        return wish.keep
+    raise SpecError(
+        "Nothing was pruned: nobody says what to keep.",
+        remedy="Say it, or write it into the cluster file as `backup: {keep: {daily: 7}}`:\n"
+        "    etcdpilot backup prune --keep-last 7",
+    )
 
 
 async def let_go(where: Where, policy: RetentionPolicy, *, yes: bool) -> Any:
@@ -309,11 +368,16 @@ async def let_go(where: Where, policy: RetentionPolicy, *, yes: bool) -> Any:
     from etcdpilot.observing.backups import backups
     from etcdpilot.planning.retention import expendable
     from etcdpilot.planning.retention import kept as staying
+    from etcdpilot.stores.last_backup import forget_backup
+    from etcdpilot.stores.state import StateFolder
 
     shelf, now = await backups(where.store, where.cluster), datetime.now(UTC)
     gone = expendable(shelf.backups, policy, now)
     if yes:
         await discard(where.store, gone)
+        if where.chosen is not None:
+            for manifest in gone:
+                forget_backup(StateFolder(where.chosen.state), manifest.name)
     return staying(shelf.backups, policy, now), gone
 
 

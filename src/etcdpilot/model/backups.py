@@ -1,13 +1,21 @@
-"""Backups as a cluster file wishes them: where they go, how often they come, and how many stay."""
+"""Backups as a cluster file wishes them: where they go, how often they come, and how many stay.
+
+Imports nothing that `status` would have to wait for.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from etcdpilot.model.snapshots import RetentionPolicy
+if TYPE_CHECKING:
+    from etcdpilot.model.snapshots import RetentionPolicy
 
 DAILY = "daily"
+WORDS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
+UNITS = {"y": timedelta(days=365), "w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,16 @@ class LastBackup:
 
     name: str
     where: str  # the store's URL, or a file
+    revision: int
     taken_at: datetime
     proved_at: datetime
-    revision: int
-    restored_at: datetime | None = None  # by a drill or a restore
+
+
+def interval_of(schedule: str) -> timedelta:
+    """`hourly`, `daily`, `weekly`, or `6h`; ValueError for anything else."""
+    if schedule in WORDS:
+        return WORDS[schedule]
+    found = re.fullmatch(r"([0-9]{1,7})([ywdhm])", schedule)
+    if found is None or not int(found[1]):
+        raise ValueError(f"{schedule!r} is not a schedule; write hourly, daily, weekly or an interval such as 6h")
+    return int(found[1]) * UNITS.get(found[2], timedelta(minutes=1))

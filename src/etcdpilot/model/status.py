@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from etcdpilot.model.backups import LastBackup
 from etcdpilot.model.membership import Quorum
 
 
@@ -29,6 +30,22 @@ class MemberRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """What this controller knows of backups: the newest proved one, how old it is, and how old it may become."""
+
+    newest: LastBackup | None
+    age: timedelta | None
+    wanted_every: timedelta | None  # None: the cluster file wishes none
+
+    @property
+    def overdue(self) -> bool:
+        """Twice the interval has gone by, so one was missed."""
+        if self.wanted_every is None:
+            return False
+        return self.age is None or self.age > 2 * self.wanted_every
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """`version` is the lowest that a member runs: what the cluster as a whole can do."""
 
@@ -40,6 +57,7 @@ class Status:
     version: str | None
     members: tuple[MemberRow, ...]
     alarms: tuple[str, ...]
+    backups: Backups | None = None  # None: of a cluster that was not built here
 
     @property
     def healthy(self) -> bool:

@@ -12,7 +12,7 @@ from etcdpilot.model.events import Event
 from etcdpilot.model.health import Health
 from etcdpilot.model.membership import Membership, Quorum
 from etcdpilot.model.plans import Plan
-from etcdpilot.model.status import MemberRow, Status
+from etcdpilot.model.status import Backups, MemberRow, Status
 from etcdpilot.model.steps import Step
 
 
@@ -38,6 +38,19 @@ def status_document(status: Status) -> dict[str, Any]:
             "alarms": list(status.alarms),
         },
         "members": [member_document(row) for row in status.members],
+        "backups": backups_document(status.backups) if status.backups else None,
+    }
+
+
+def backups_document(backups: Backups) -> dict[str, Any]:
+    """`age` and `wanted_every` in seconds; `newest` is null where no proved backup is known here."""
+    newest, every = backups.newest, backups.wanted_every
+    return {
+        "newest": newest
+        and {**asdict(newest), "taken_at": newest.taken_at.isoformat(), "proved_at": newest.proved_at.isoformat()},
+        "age": None if backups.age is None else round(backups.age.total_seconds()),
+        "wanted_every": None if every is None else round(every.total_seconds()),
+        "overdue": backups.overdue,
     }
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started,
 from etcdpilot.model.health import Health
 from etcdpilot.model.membership import Quorum
 from etcdpilot.model.plans import FileChange, Plan, Refusal
-from etcdpilot.model.status import MemberRow, Status
+from etcdpilot.model.status import Backups, MemberRow, Status
 
 
 def plan_text(plan: Plan) -> str:
@@ -118,7 +119,26 @@ def status_text(status: Status) -> str:
     lines = [summary(status), columns(head, rows)]
     lines += [f"{mark(False)} {clean(row.name)}: {clean(error)}" for row in status.members for error in row.errors]
     lines += [f"{mark(False)} alarm: {clean(alarm)}" for alarm in status.alarms]
+    if status.backups and (status.backups.newest or status.backups.wanted_every):
+        lines.append(backups_text(status.backups))
     return "\n".join(lines)
+
+
+def backups_text(backups: Backups) -> str:
+    sign = "!" if backups.overdue else " "
+    if backups.newest is None or backups.age is None:
+        return f"{sign} no proved backup is known here; take one with: etcdpilot backup save"
+    newest = backups.newest
+    return f"{sign} newest proved backup: {ago(backups.age)} old, revision {newest.revision}, {clean(newest.where)}"
+
+
+def ago(age: timedelta) -> str:
+    """`3 h`, `2 d`: whole units of the largest that fits."""
+    seconds = max(0, round(age.total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def summary(status: Status) -> str:
