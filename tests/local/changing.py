@@ -116,7 +116,8 @@ class Cluster(Folder):
     def is_settled(self, *names: str) -> None:
         """Exactly these vote, one cluster, proved; a further apply has nothing to do, and what was written is there."""
         assert self.states() == dict.fromkeys(names, "voting")
-        assert "Nothing to do" in self.run("apply", "--yes").out
+        applied = self.run("apply", "--yes").out
+        assert "Nothing to do" in applied, applied
         self.run("health")
         assert self.run("ctl", "--", "get", "kept").out == "kept\nfrom the beginning\n"
         assert sorted(self.members()) == sorted(names)

@@ -109,11 +109,14 @@ def rescue(
     async def planned(site: Site) -> Plan:
         return await certifying.rescue(site, new_authority=new_ca)
 
+    async def what_is_left(site: Site) -> Plan:
+        return await certifying.rescue(site, new_authority=False)
+
     def ask(site: Site) -> None:
         ask_for_rescue(site, lost=certifying.is_lost(site), yes=yes, meant=meant)
 
     # A certificate of our own that has ended is renewed first, and alone: with it the cluster may turn out to be well.
-    asyncio.run(carry_out(chosen, "pki rescue", [planned, planned], ask, events=events))
+    asyncio.run(carry_out(chosen, "pki rescue", [planned, what_is_left], ask, events=events))
     if not events:
         click.echo(rescued_text(chosen, new_ca=new_ca))
 

@@ -21,7 +21,7 @@ async def look_at_listeners(wanted: ClusterSpec, door: Door, trusted: bytes) -> 
         name = endpoint.name or endpoint.host
         targets[member.name, Purpose.SERVER.value] = Target(f"https://{endpoint.address}", trusted, server_name=name)
         targets[member.name, Purpose.PEER.value] = Target(member.advertise_peer_urls[0], trusted)
-    met: list[Handshake] = list(await asyncio.gather(*(shake_hands(each, within=0.8) for each in targets.values())))
+    met: list[Handshake] = list(await asyncio.gather(*(shake_hands(each) for each in targets.values())))
     return {
         place: read_certificate(said.chain[0]).fingerprint
         for place, said in zip(targets, met, strict=True)

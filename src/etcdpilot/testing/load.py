@@ -81,6 +81,7 @@ class Load:
         self.record, self.over = Record(), asyncio.Event()
         self.prefix = f"{PREFIX}{time.time_ns()}/"  # keys of its own, whoever wrote there before
         self.place = 0
+        self.former: list[Client] = []  # their calls may still be under way
 
     async def run(self) -> dict[str, Any]:
         watching = asyncio.create_task(self.watch())
@@ -128,10 +129,31 @@ class Load:
             self.record.causes.append(f"{key[-8:]}: {error.what} {error.why}"[:200])
 
     async def watch(self) -> None:
-        async with self.client.watch(self.prefix, prefix=True, start_revision=1) as events:
-            async for event in events:
-                if isinstance(event, WatchEvent):
-                    self.record.note_event(event.kv.key.decode(), event.kv.mod_revision)
+        """By the client of now; another one takes over at the next revision."""
+        while True:
+            client, begin = self.client, self.record.newest + 1
+            async with client.watch(self.prefix, prefix=True, start_revision=begin) as events:
+                async for event in events:
+                    if isinstance(event, WatchEvent):
+                        self.record.note_event(event.kv.key.decode(), event.kv.mod_revision)
+                    if client is not self.client:
+                        break
+
+    async def follow(self, keys: Keys) -> None:
+        """Certificates that change on the disk are taken as a program takes them that reads its files again: a new client
+        for what comes next. It is looked for twice, so that half of a pair is never read."""
+        known = before = keys.stamp()
+        while True:
+            await asyncio.sleep(QUIET)
+            now = keys.stamp()
+            if now == before and now != known:
+                self.former.append(self.client)
+                self.client, known = Client(self.client.endpoints, keys.tls()), now
+            before = now
+
+    async def close(self) -> None:
+        for client in (*self.former, self.client):
+            await client.close()
 
     async def read_back(self) -> set[str]:
         """Every key that there is, by a linearizable read; asks until somebody answers."""
@@ -147,6 +169,22 @@ class Load:
             async with asyncio.timeout(10):
                 while set(self.record.acknowledged) - set(self.record.watched):
                     await asyncio.sleep(QUIET)
+
+
+class Keys:
+    """What a client shows and trusts: ca.crt, client.crt and client.key of one directory."""
+
+    NAMES = ("ca.crt", "client.crt", "client.key")
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def tls(self) -> Tls:
+        ca, certificate, key = ((self.directory / name).read_bytes() for name in self.NAMES)
+        return Tls(ca, certificate, key)
+
+    def stamp(self) -> tuple[int, ...]:
+        return tuple((self.directory / name).stat().st_mtime_ns for name in self.NAMES)
 
 
 class Beside:
@@ -191,16 +229,19 @@ class Beside:
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    keys = Path(arguments.keys) if arguments.keys else None
-    pem = {name: (keys / name).read_bytes() for name in ("ca.crt", "client.crt", "client.key")} if keys else {}
-    tls = Tls(pem["ca.crt"], pem["client.crt"], pem["client.key"]) if keys else None
-    async with Client(arguments.endpoints.split(","), tls) as client:
-        load = Load(client, arguments.rate, arguments.attempt)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, load.over.set)
+    keys = Keys(Path(arguments.keys)) if arguments.keys else None
+    load = Load(Client(arguments.endpoints.split(","), keys.tls() if keys else None), arguments.rate, arguments.attempt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, load.over.set)
+    try:
         await load.first_acknowledgement()
         Path(arguments.into).with_suffix(".began").touch()
+        following = asyncio.create_task(load.follow(keys)) if keys else None
         document = await load.run()
+        if following:
+            following.cancel()
+    finally:
+        await load.close()
     beside = Path(arguments.into).with_suffix(".new")
     beside.write_text(json.dumps(document))
     beside.replace(arguments.into)
