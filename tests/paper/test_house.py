@@ -75,6 +75,25 @@ def test_every_link_of_the_readme_leads_somewhere():
         assert (ROOT / target).exists(), target
 
 
+PROMISES = (ROOT / "docs/guide/promises.md").read_text()
+
+
+def test_every_promise_that_a_refusal_names_stands_on_the_page():
+    promised = set(re.findall(r"^\| (I\d+) \|", PROMISES, re.MULTILINE))
+    named = {each for path in HOUSE.rglob("*.py") for each in re.findall(r"[\"(](I\d+)[\")]", path.read_text())}
+    assert named and named <= promised, named - promised
+    held = set(re.findall(r"\bI\d+", PROMISES.partition("## The tests")[2]))
+    assert held == promised, held ^ promised
+
+
+def test_every_test_that_holds_a_promise_exists():
+    there = {
+        name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    named = set(re.findall(r"`(test_\w+)`", PROMISES))
+    assert named and named <= there, named - there
+
+
 def test_every_verb_has_its_help():
     for verb, (module, name, line) in VERBS.items():
         command = getattr(importlib.import_module(f"etcdpilot.cli.{module}"), name)
