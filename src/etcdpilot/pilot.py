@@ -187,6 +187,7 @@ async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
     from etcdpilot.applying.signing import unlock
     from etcdpilot.applying.world import RealWorld
     from etcdpilot.model.events import Stale
+    from etcdpilot.planning import unfinished
 
     unlock(agreed, site.wanted, site.state)
     note_newcomers(site)
@@ -196,7 +197,7 @@ async def apply(site: Site, agreed: Plan) -> AsyncIterator[Event]:
         async for event in carry_out(agreed, world):
             yield event
             stale = stale or isinstance(event, Stale)
-        if not stale:
+        if not stale and not unfinished(site.wanted, agreed):
             note_machines(site)
     finally:
         site.door = world.door

@@ -14,12 +14,13 @@ import click
 
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.views import document, human
-from etcdpilot.model.errors import Refused, SpecError
+from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.errors import HostFailed, Refused, SpecError
 from etcdpilot.model.errors import Stale as StaleError
 from etcdpilot.model.events import Event, Stale
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.saved_plans import first_difference, plan_from_document, plan_to_document
-from etcdpilot.model.steps import WriteFiles
+from etcdpilot.model.steps import WriteFiles, listed
 from etcdpilot.stores.writing import write_private
 
 if TYPE_CHECKING:
@@ -99,7 +100,6 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
 
     async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site, pilot.at_work(site, doing):
         site.waived = consent.waived
-        agreed: Plan | None = None
         for time in range(1, TIMES + 1):
             try:
                 agreed = await plan_and_do(site, consent, events=events)
@@ -108,15 +108,16 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
                 # Members of a start that was cut off come up while we work: with --yes that is no reason to stop.
                 if time == TIMES or not consent.yes or consent.before is not None:
                     raise
-        if agreed is not None and agreed.start.quorum.voters:
+        if agreed.start.quorum.voters and agreed.steps:
             await note_down(site, events=events)  # of a first start everything was foretold
-    if not events and agreed is not None and agreed.start.quorum.voters == 0:
+        require_whole(site.wanted, agreed)
+    if not events and agreed.steps and agreed.start.quorum.voters == 0:
         click.echo(human.built_text(chosen.wanted, chosen.state))
 
 
-async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan | None:
-    """The plan that was carried out; None where there was nothing to do."""
-    from etcdpilot import pilot
+async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan:
+    """The plan that was carried out; one without steps where there was nothing to do."""
+    from etcdpilot import pilot, planning
 
     agreed = await pilot.plan(site)
     if consent.before is not None:
@@ -124,8 +125,9 @@ async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan | N
     click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
     require_no_refusals(agreed)
     if agreed.changes_nothing:
-        pilot.note_machines(site)
-        return None
+        if not planning.unfinished(site.wanted, agreed):
+            pilot.note_machines(site)
+        return agreed
     require_said(agreed, consent)
     if not consent.yes:
         agree(f"Carry out these {len(agreed.steps)} steps on {site.wanted.name}?")
@@ -140,6 +142,19 @@ async def note_down(site: Site, *, events: bool) -> None:
     rest = await pilot.plan(site)
     if rest.steps and not rest.refusals and all(isinstance(each.step, WriteFiles) for each in rest.steps):
         await show(pilot.apply(site, rest), events=events)
+
+
+def require_whole(wanted: ClusterSpec, agreed: Plan) -> None:
+    from etcdpilot import planning
+
+    if names := planning.unfinished(wanted, agreed):
+        raise HostFailed(
+            names[0],
+            f"{listed(names)} {'does' if len(names) == 1 else 'do'} not answer, and what is missing there is not known.",
+            why="Everything else is as the cluster file says; on hosts that cannot be reached nothing was done.",
+            remedy="Bring them back and run this again; or, where a machine is gone for good:\n"
+            f"    etcdpilot member replace {names[0]} --host HOST",
+        )
 
 
 def require_said(agreed: Plan, consent: Consent) -> None:

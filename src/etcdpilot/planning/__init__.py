@@ -9,6 +9,7 @@ from datetime import datetime
 
 from etcdpilot.model.cluster import ClusterSpec, retired
 from etcdpilot.model.knowledge import Known
+from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
 from etcdpilot.model.plans import Plan, Refusal
@@ -63,6 +64,13 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
+
+
+def unfinished(wanted: ClusterSpec, agreed: Plan) -> tuple[str, ...]:
+    """Members of the file that do not vote even when all of the plan is done: nobody could look at their hosts."""
+    last = agreed.steps[-1].leaves if agreed.steps else agreed.start
+    voting = {name for name, state in last.states if state is MemberState.VOTING}
+    return tuple(member.name for member in wanted.members if member.name not in voting) if last.states else ()
 
 
 def stop_plan(wanted: ClusterSpec, seen: Seen, because: str) -> Plan:

@@ -42,7 +42,7 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     if renewed:
         yield WriteFiles(tuple(renewed.items()), because="their certificates are due")
     on_the_way = crossing(ground)
-    yield from revive(wanted, seen, {} if on_the_way else changes)
+    yield from revive(wanted, seen, memory, {} if on_the_way else changes)
     yield from leftovers(ground)
     members = tuple(membership_steps(ground))
     yield from members
@@ -70,7 +70,7 @@ def is_member(name: str, seen: Seen) -> bool:
     return seen.membership.state_of(name) in (MemberState.VOTING, MemberState.DOWN, MemberState.LEARNING)
 
 
-def revive(wanted: ClusterSpec, seen: Seen, changes: Files) -> Iterator[Step]:
+def revive(wanted: ClusterSpec, seen: Seen, memory: Memory, changes: Files) -> Iterator[Step]:
     """Whoever is silent gets what it lacks and is started: it can only help."""
     silent = {name: each for name, each in changes.items() if seen.membership.state_of(name) is MemberState.DOWN}
     yield from install_steps(wanted, seen)
@@ -79,20 +79,31 @@ def revive(wanted: ClusterSpec, seen: Seen, changes: Files) -> Iterator[Step]:
             yield MoveData(name, place, wanted.member(name).paths.data, because="its file wants it there")
     if silent:
         yield WriteFiles(tuple(silent.items()), because="they differ from what is wanted")
-    yield from stop_outdated(wanted, seen, silent)
+    yield from stop_outdated(wanted, seen, memory, silent)
     yield from start_steps(wanted, seen)
 
 
-def stop_outdated(wanted: ClusterSpec, seen: Seen, silent: Files) -> Iterator[StopMembers]:
-    """Whoever runs, and does not answer, with authorities that are others by now: it will not read them by itself."""
-    outdated = tuple(
-        member.name
+def stop_outdated(wanted: ClusterSpec, seen: Seen, memory: Memory, silent: Files) -> Iterator[StopMembers]:
+    """Whoever runs, and does not answer, with what has become other since: it will not read it by itself.
+
+    A host that was down while its member was to move comes back with the old addresses, and nobody speaks to it there.
+    """
+    outdated = {
+        member.name: why
         for member in wanted.members
-        if is_silent(member, seen) and (host := seen.reachable[member.name]).process is not None
-        if any(is_authority(file) for file in silent.get(member.name, ())) or newer_bundle(wanted, member.name, host)
-    )
-    if outdated:
-        yield StopMembers(outdated, because="they read their authorities only when they start")
+        if is_silent(member, seen) and (why := outdated_by(wanted, member.name, seen, memory, silent))
+    }
+    for why in dict.fromkeys(outdated.values()):
+        yield StopMembers(tuple(name for name, each in outdated.items() if each == why), because=why)
+
+
+def outdated_by(wanted: ClusterSpec, name: str, seen: Seen, memory: Memory, silent: Files) -> str:
+    host, changed = seen.reachable[name], silent.get(name, ())
+    if host.process is None or name in data_elsewhere(wanted, seen):
+        return ""
+    if any(is_authority(file) for file in changed) or newer_bundle(wanted, name, host):
+        return "they read their authorities only when they start"
+    return reason_to_restart(wanted, name, seen, changed, initial_cluster(wanted, memory, formed=True))
 
 
 def quiet(changes: Files, reasons: dict[str, str], seen: Seen) -> Iterator[Step]:

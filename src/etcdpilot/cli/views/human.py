@@ -15,16 +15,19 @@ from etcdpilot.cli.views.text import clean, columns, mark, plural, size
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
 from etcdpilot.model.health import Health
-from etcdpilot.model.membership import Quorum
+from etcdpilot.model.membership import MemberState, Quorum
 from etcdpilot.model.plans import FileChange, Plan, Refusal
 from etcdpilot.model.status import Backups, MemberRow, Status
+from etcdpilot.model.steps import listed
 
 
 def plan_text(plan: Plan) -> str:
     """The steps, each with the quorum it leaves; then what stands in the way."""
     lines = [f"! {clean(warning)}" for warning in plan.warnings]
     if plan.changes_nothing:
-        return "\n".join([*lines, f"Nothing to do: {plan.cluster} is as its file says."])
+        down = tuple(name for name, state in plan.start.states if state is MemberState.DOWN)
+        said = f"Nothing can be done now about {listed(down)}, down." if down else ""
+        return "\n".join([*lines, said or f"Nothing to do: {plan.cluster} is as its file says."])
     lines.append(f"{plan.cluster}: {plural(len(plan.steps), 'step')}    now {quorum_text(plan.start.quorum)}")
     for number, each in enumerate(plan.steps, 1):
         lines.append(f"{number:>3}. {clean(str(each.step))}")
