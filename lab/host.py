@@ -189,6 +189,18 @@ class Host:
         if small is not None:
             disks.add_disk(self._machine.folder, *small)
 
+    def restore(self, place: Path, paths: Sequence[str], unit: str) -> None:
+        """These paths as they were when it was frozen, without a boot; the unit runs again if it had been enabled."""
+        self.stop_injecting()
+        self.run(f"systemctl kill -s KILL {unit}; systemctl stop {unit}; systemctl reset-failed {unit}", check=False)
+        self._machine.restore(place, paths)
+        self.run(f"systemctl daemon-reload; systemctl is-enabled -q {unit} && systemctl start --no-block {unit}; true")
+
+    @property
+    def has_disks(self) -> bool:
+        """Whether a small disk of its own is somewhere in it."""
+        return bool(disks.disks(self._machine.folder))
+
     # Faults
 
     def kill(self, command: str, sent: signal.Signals = signal.SIGKILL) -> int:

@@ -28,6 +28,7 @@ class Lab:
     def __init__(self, record: ledger.Run) -> None:
         self._record = record
         self._all = [Host(Machine(record, node_of(name))) for name in record.hosts]
+        self._visited: list[tuple[str, str]] = []  # hosts and their second addresses
 
     # Up and down
 
@@ -189,9 +190,16 @@ class Lab:
             host.write_offline("etc/resolv.conf", resolver)
 
     def also_at(self, host: Host, address: str) -> None:
-        """A second address of a host, on its only interface; known_hosts knows it. It stays until the host is clean."""
-        host.run(f"ip addr add {address}/24 dev eth0")
+        """A second address of a host, on its only interface; known_hosts knows it. It stays until `only_at_home`."""
+        network.add_address(self.prefix, node_of(host.name), address)
+        self._visited.append((host.name, address))
         (self.home / ".ssh/known_hosts").write_text(self._known_hosts({address: host.address}), encoding="utf-8")
+
+    def only_at_home(self) -> None:
+        """Hosts have no more than their own addresses."""
+        while self._visited:
+            name, address = self._visited.pop()
+            network.drop_address(self.prefix, node_of(name), address)
 
     def freeze_dns(self) -> None:
         """Questions for names are swallowed: who asks waits for its own deadline. `dns` again ends it."""

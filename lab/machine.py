@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,28 @@ class Machine:
         if (place / "library").is_dir():
             run(["cp", "-al", str(place / "library"), str(self.folder / "upper" / LIBRARY)])
         self.install()
+
+    def restore(self, place: Path, paths: Sequence[str]) -> None:
+        """These paths, which may be patterns, as they were when it was frozen; the machine may be on."""
+        for path in (found for pattern in paths for found in self.mount.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in (found for pattern in paths for found in (place / "upper").glob(pattern)):
+            target = self.mount / path.relative_to(place / "upper")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            run(["cp", "-a", "--sparse=auto", str(path), str(target)])
+        self._restore_programs(place / "library")
+
+    def _restore_programs(self, kept: Path) -> None:
+        """A version that is there is whole: the product renames it to its place."""
+        there, wanted = (
+            {path.name: path for path in folder.glob("*")} if folder.is_dir() else {}
+            for folder in (self.mount / LIBRARY, kept)
+        )
+        for name in there.keys() - wanted.keys():
+            shutil.rmtree(there[name])
+        for name in wanted.keys() - there.keys():
+            (self.mount / LIBRARY).mkdir(parents=True, exist_ok=True)
+            run(["cp", "-a", str(wanted[name]), str(self.mount / LIBRARY / name)])
 
     def power_on(self) -> None:
         """Starts booting; the caller waits for what it needs."""

@@ -92,6 +92,15 @@ def set_link(prefix: str, node: Node, state: str) -> None:
     run(["ip", "-n", switch_namespace(prefix), "link", "set", node.name, state])
 
 
+def add_address(prefix: str, node: Node, address: str) -> None:
+    """A second one, beside the node's own."""
+    run(["ip", "-n", node.namespace(prefix), "addr", "replace", f"{address}/24", "dev", "eth0"])
+
+
+def drop_address(prefix: str, node: Node, address: str) -> None:
+    succeeds(["ip", "-n", node.namespace(prefix), "addr", "del", f"{address}/24", "dev", "eth0"])
+
+
 def namespaces_of(prefix: str) -> list[str]:
     """Names of the network namespaces that a run made."""
     return [path.name for path in Path("/run/netns").glob(f"{prefix}-*")]

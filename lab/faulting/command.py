@@ -26,6 +26,7 @@ def command(arguments: argparse.Namespace) -> int:
         return 0
     chosen = list(cells(arguments.seed, arguments.times, arguments.only, arguments.fault, arguments.version))
     chosen = [cell for cell in chosen if cell.operation.name not in arguments.skip]
+    chosen.sort(key=lambda cell: cell.version)  # a host is booted anew only where the version changes
     if arguments.list:
         print("\n".join(f"{cell.name}  {cell.version}" for cell in chosen))
         return 0

@@ -12,15 +12,16 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.faulting.faults import Scene
 
-EVERY = 0.1
+EVERY = 0.2
 
 
 @dataclass
 class Eyes(threading.Thread):
-    """Which hosts run an etcd that hears the others, ten times a second, until told to stop."""
+    """Which hosts run an etcd that hears the others, five times a second, until told to stop."""
 
     scene: Scene
     seen: list[tuple[float, frozenset[str]]] = field(default_factory=list)
@@ -55,6 +56,12 @@ class Told:
         lines = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
         voters = (frozenset(also.get(address, address) for address in line["voters"]) for line in lines)
         return cls(tuple(line["at"] for line in lines), tuple(voters))
+
+    @staticmethod
+    def last(file: Path) -> dict[str, Any]:
+        """The newest line: who votes and who leads now."""
+        lines = [line for line in file.read_text().splitlines() if line.endswith("}")]
+        return json.loads(lines[-1]) if lines else {"voters": [], "leader": ""}
 
     def at(self, when: float) -> frozenset[str]:
         """The last word before that moment, or the first one ever."""

@@ -11,6 +11,7 @@ from lab.host import Host
 from lab.probes import until
 from lab.site import Site
 
+BOOT = 90.0  # seconds that a host may take to come up on a busy box
 NEW_DISK = ("/var/lib", 300)  # where a newcomer's small disk is, and how many MB it has
 
 
@@ -59,14 +60,14 @@ def silence_ssh(scene: Scene) -> None:
 
 def kill_host(host: Host, scene: Scene) -> None:
     host.power_cut()
-    scene.lifts.append(host.power_on)
+    scene.lifts.append(lambda: host.power_on(BOOT))
 
 
 def kill_member(scene: Scene) -> None:
     """Its etcd alone, by SIGKILL; systemd starts it again after five seconds."""
     killed = scene.other.kill("etcd")
     if killed:
-        scene.lifts.append(lambda: until(lambda: scene.other.runs("etcd"), 15))
+        scene.lifts.append(lambda: until(lambda: scene.other.runs("etcd"), 30))
 
 
 def partition_leader(scene: Scene) -> None:
@@ -81,7 +82,7 @@ def reboot(scene: Scene) -> None:
     """The power is gone for a moment."""
     scene.target.power_cut()
     scene.target.start_booting()
-    scene.lifts.append(scene.target.wait_until_up)
+    scene.lifts.append(lambda: scene.target.wait_until_up(BOOT))
 
 
 def fill_disk(scene: Scene) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.etcd_binaries import etcd_folder
 from lab.faulting.stages import KEPT, Stage
 from lab.host import Host
 from lab.site import Site
@@ -42,7 +44,7 @@ def data_of(hosts: tuple[Host, ...]) -> dict[tuple[str, int], str]:
     }
 
 
-def wanted_state(site: Site, stage: Stage, names: tuple[str, ...]) -> Iterator[str]:
+def wanted_state(site: Site, stage: Stage, names: tuple[str, ...], endpoint: str) -> Iterator[str]:
     """What is wrong about it, in words; nothing when the cluster is as its file says."""
     plan = site.run("-o", "json", "plan", "--exit-code", code=None)
     if plan.returncode:
@@ -50,26 +52,29 @@ def wanted_state(site: Site, stage: Stage, names: tuple[str, ...]) -> Iterator[s
     health = site.run("health", code=None)
     if health.returncode:
         yield f"health {health.returncode}: {health.stdout}{health.stderr}"
-    status = site.says("status")
-    found = {row["name"]: row["state"] for row in status["members"]}
-    if found != dict.fromkeys(names, "voting"):
-        yield f"members are {found}, wanted {names}"
-    if status["cluster"]["id"] != stage.cluster_id:
-        yield f"cluster {status['cluster']['id']}, it was {stage.cluster_id}"
-    yield from unexpected(site, names)
+    yield from unexpected(site, stage, names, endpoint)
 
 
-def unexpected(site: Site, names: tuple[str, ...]) -> Iterator[str]:
+def unexpected(site: Site, stage: Stage, names: tuple[str, ...], endpoint: str) -> Iterator[str]:
     """By etcdctl and by the box itself, not by the product's eyes."""
-    listed = site.run("ctl", "--", "member", "list", code=None).stdout.splitlines()
-    told = sorted(line.split(", ")[2] for line in listed)
-    if told != sorted(names) or any(", true" in line for line in listed):
-        yield f"etcdctl lists {listed}"
-    if KEPT[1] not in site.run("ctl", "--", "get", KEPT[0], code=None).stdout:
+    listed = json.loads(etcdctl(site, stage, endpoint, "member", "list", "-w", "json") or "{}")
+    members = [(member.get("name", ""), member.get("isLearner", False)) for member in listed.get("members", ())]
+    if sorted(members) != [(name, False) for name in sorted(names)]:
+        yield f"etcdctl lists {members} (name, learner), wanted {names}"
+    if f"{listed.get('header', {}).get('cluster_id', 0):016x}".lstrip("0") != stage.cluster_id.lstrip("0"):
+        yield f"cluster {listed.get('header')}, it was {stage.cluster_id}"
+    if KEPT[1] not in etcdctl(site, stage, endpoint, "get", KEPT[0]):
         yield "the key from the beginning is gone"
     running = [host.name for host in site.lab.hosts if host.runs("etcd")]
     if len(running) != len(names):
         yield f"etcd runs on {running}"
+
+
+def etcdctl(site: Site, stage: Stage, endpoint: str, *words: str) -> str:
+    keys = {"CACERT": "ca.crt", "CERT": "client.crt", "KEY": "client.key"}
+    environment = {f"ETCDCTL_{name}": str(site.state / file) for name, file in keys.items()}
+    command = [etcd_folder() / stage.version / "etcdctl", "--endpoints", endpoint, *words]
+    return site.lab.controller(command, check=False, env={"ETCDCTL_API": "3", **environment}).stdout
 
 
 def judge_writes(verdict: Verdict, seen: dict[str, Any]) -> None:

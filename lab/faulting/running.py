@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from random import Random
 from typing import Any
 
 from etcdpilot.testing.load import Beside
+from lab.commands import LabError
 from lab.faulting import faults
 from lab.faulting.eyes import Eyes, Told, longest_stop
 from lab.faulting.faults import NEW_DISK, Fault, Scene
@@ -24,8 +24,9 @@ from lab.host import Host
 from lab.probes import until
 from lab.site import DYING, ETCDPILOT, Site
 
-RATE = 40.0
-HOLD = 10.0  # seconds that a fault stays, unless the verb ends before
+RATE = 25.0
+TOLD = "told.jsonl"  # in the site's folder: what the members say of themselves
+HOLD = 6.0  # seconds that a fault stays, unless the verb ends before
 MOST_PIECES = 90
 KILLED = -9
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +86,7 @@ def carry_out(stages: Stages, cell: Cell, lines: int) -> Run:
     stage, verdict = stages.stage(cell.version), Verdict()
     try:
         _carry_out(stages, cell, stage, lines, found, verdict)
-    except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as problem:
+    except (AssertionError, LabError, RuntimeError, OSError, subprocess.SubprocessError) as problem:
         verdict.broken.append(f"the run itself failed: {type(problem).__name__}: {problem}")
     found.broken, found.gap, found.stop = verdict.broken, verdict.gap, round(verdict.stop, 2)
     found.seconds = round(time.monotonic() - began, 1)
@@ -108,7 +109,12 @@ def _carry_out(stages: Stages, cell: Cell, stage: Stage, lines: int, found: Run,
         # What was refused before it had begun is asked for again; what had begun is finished.
         begun = operation.verb(site)[0] == "apply" or site.file.read_text() != file
         found.again = one_more(site, operation.again if begun else verb, found, verdict)
-    verdict.broken += wanted_state(site, stage, operation.names)
+    endpoint = f"https://{operation.host_of(operation.names[0], site).address}:{operation.ports[-1]}"
+    wrong = list(wanted_state(site, stage, operation.names, endpoint))
+    if wrong:  # a look on a box that stood still for seconds; what is really wrong is so the next time too
+        found.said += wrong
+        wrong = list(wanted_state(site, stage, operation.names, endpoint))
+    verdict.broken += wrong
     gone = {where: path for where, path in before.items() if where not in data_of(site.lab.hosts)}
     verdict.require(not gone, f"data was deleted: {gone}")
 
@@ -171,14 +177,14 @@ def begin(scene: Scene, fault: Fault, before: int, found: Run) -> None:
     """Who is who now, and then the fault; the controller is held meanwhile."""
     found.step = scene.site.journal()[-1]["step"] if len(scene.site.journal()) > before else ""
     site, operation, chance = scene.site, scene.operation, scene.chance
-    status = site.says("status")
-    hosts = {row["name"]: operation.host_of(row["name"], site) for row in status["members"] if "etcd-" in row["name"]}
+    told = Told.last(site.folder / TOLD)
+    hosts = {host.address: host for host in site.lab.all_hosts} | {move_to(site): site.lab.all_hosts[1]}
     named = [name for name in dict.fromkeys(re.findall(r"etcd-\d", found.step)) if hosts_on(operation, name, site)]
     scene.target = operation.host_of(chance.choice(named), site) if named else scene.target
-    voters = [hosts[row["name"]] for row in status["members"] if row["state"] == "voting" and row["name"] in hosts]
-    others = [host for host in voters if host.on and host.name != scene.target.name] or list(hosts.values())
+    voters = [hosts[address] for address in told["voters"]]
+    others = [host for host in voters if host.on and host.name != scene.target.name] or [scene.target]
     scene.other = chance.choice(sorted(others, key=lambda host: host.name))
-    scene.leader = hosts.get(status["cluster"]["leader"] or "", others[0])
+    scene.leader = hosts.get(told["leader"], scene.other)
     fault.begin(scene)
     found.step += f" · {fault.name}: target {scene.target.name}, other {scene.other.name}, leader {scene.leader.name}"
 
@@ -230,12 +236,11 @@ def beside(scene: Scene, verdict: Verdict) -> Iterator[None]:
     site = scene.site
     urls = endpoints(scene)
     records = Path(site.folder)
+    told, eyes = records / TOLD, Eyes(scene)
     load = Beside(urls, records / "load.json", keys=site.state, rate=RATE)
-    told, eyes = records / "told.jsonl", Eyes(scene)
-    words = ["-m", "lab.faulting.witness", "--endpoints", ",".join(urls), "--keys", str(site.state)]
-    witness = site.lab.start([sys.executable, *words, "--into", str(told)], cwd=ROOT)
+    load.command[2:3] = ["lab.faulting.recorder", "--told", str(told)]
     try:
-        load.begin(lambda command: site.lab.start(command))
+        load.begin(lambda command: site.lab.start(command, cwd=ROOT))
         eyes.start()
         yield
         seen = load.end()
@@ -246,12 +251,10 @@ def beside(scene: Scene, verdict: Verdict) -> Iterator[None]:
     finally:
         eyes.over.set()
         load.kill()
-        witness.kill()
-        witness.wait()
 
 
 def endpoints(scene: Scene) -> list[str]:
-    hosts: Sequence[Host] = scene.site.lab.hosts
+    hosts: Sequence[Host] = scene.site.lab.all_hosts[: scene.operation.hosts]
     addresses = [host.address for host in hosts]
     if scene.operation.name == "member update --host":
         addresses.append(move_to(scene.site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,17 @@ from lab.laboratory import Lab
 from lab.probes import until
 from lab.site import Site
 
+BOOT = 120.0  # seconds that hosts, and then members, may take to come up on a busy box
+# Whatever the product and its etcd may write on a host.
+PLACES = (
+    "etc/etcd",
+    "var/lib/etcd*",
+    "srv/etcd*",
+    "opt/etcd",
+    "usr/local/bin/etcd*",
+    "etc/systemd/system/etcd.service*",
+    "etc/systemd/system/multi-user.target.wants/etcd.service",
+)
 KEPT = ("kept", "from the beginning")
 MEMBERS = 3
 
@@ -32,6 +44,7 @@ class Stages:
         self.lab = lab
         self.site_folder = lab.folder / "site"
         self._made: dict[str, Stage] = {}
+        self._stands: dict[str, str] = {}  # hosts that were booted from a stage, and which
 
     def site(self) -> Site:
         return Site(self.lab, self.site_folder)
@@ -42,26 +55,38 @@ class Stages:
         return self._made[version]
 
     def begin(self, stage: Stage, hosts: int, small: tuple[int, str, int] | None = None) -> Site:
-        """So many hosts booted from it, the others off; returns once all members answer.
+        """So many hosts as they were then, the others off or empty; returns once all members answer.
 
         `small` gives the host of that number an empty disk at a path, of so many MB.
         """
         self.lab.heal()
+        self.lab.only_at_home()
         shutil.rmtree(self.site_folder, ignore_errors=True)
         shutil.copytree(stage.folder / "site", self.site_folder)
         with ThreadPoolExecutor(len(self.lab.all_hosts)) as pool:
             list(pool.map(lambda number: self._place(stage, number, hosts, small), range(len(self.lab.all_hosts))))
         site = self.site()
-        assert until(lambda: everybody_votes(site), 60), site.run("status", code=None).stdout
+        assert until(self._all_ready, BOOT), site.run("status", code=None).stdout
         return site
+
+    def _all_ready(self) -> bool:
+        """A unit of this kind is active once its etcd has found a quorum; all of them, and everybody votes."""
+        time.sleep(0.05)
+        return all(host.says("systemctl is-active etcd; true") == "active" for host in self.lab.all_hosts[:MEMBERS])
 
     def _place(self, stage: Stage, number: int, hosts: int, small: tuple[int, str, int] | None) -> None:
         host = self.lab.all_hosts[number]
-        if number >= hosts:
+        disk = small[1:] if small and small[0] == number else None
+        frozen = stage.folder / host.name
+        if host.on and self._stands.get(host.name) == stage.version and disk is None and not host.has_disks:
+            host.run("rm -rf /run/etcdpilot")
+            host.restore(frozen, PLACES, "etcd")
+        elif number >= hosts:
             host.become_empty()
-            return
-        host.thaw(stage.folder / host.name, small=small[1:] if small and small[0] == number else None)
-        host.power_on()
+        else:
+            host.thaw(frozen, small=disk)
+            host.power_on(BOOT)
+            self._stands[host.name] = stage.version
 
     def _build(self, version: str) -> Stage:
         folder = self.lab.folder / "stages" / version
@@ -77,9 +102,3 @@ class Stages:
             host.freeze(folder / host.name)
         shutil.copytree(self.site_folder, folder / "site")
         return Stage(version, folder, found)
-
-
-def everybody_votes(site: Site) -> bool:
-    cluster = site.says("status")["cluster"]
-    quorum = cluster["quorum"]
-    return bool(quorum["answering"] == quorum["voters"] == MEMBERS and cluster["leader"])

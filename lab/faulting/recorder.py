@@ -1,9 +1,10 @@
-"""What the members themselves say, several times a second, from the controller's place: who votes, and who leads.
+"""The writer and the watcher of `etcdpilot.testing.load`; and beside them, several times a second, what the members
+themselves say: who votes, and who leads.
 
-    python -m lab.faulting.witness --endpoints https://a:2379,… --keys DIR --into FILE
+    python -m lab.faulting.recorder --told FILE --endpoints https://a:2379,… --keys DIR --rate 25 --into FILE
 
-One JSON line a look, until SIGTERM: `at` (monotonic clock), `voters` (addresses of their peer URLs), `leader` (one of
-them, or empty), `answers` (how many members answered).
+`told` gets one JSON line a look: `at` (monotonic clock), `voters` (addresses of their peer URLs), `leader` (one of them,
+or empty), `answers` (how many members answered).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +22,9 @@ from etcdpilot.etcd.channels import Tls
 from etcdpilot.etcd.client import Client
 from etcdpilot.model.answers import MemberList, MemberStatus
 from etcdpilot.model.errors import EtcdpilotError
+from etcdpilot.testing import load
 
-EVERY, PATIENCE = 0.25, 0.5
+EVERY, PATIENCE = 0.3, 0.5
 Told = tuple[MemberStatus, MemberList]
 
 
@@ -47,26 +49,24 @@ def line(told: list[Told]) -> dict[str, object]:
     return {"at": time.monotonic(), "voters": voters, "leader": leader, "answers": len(told)}
 
 
-async def main(arguments: argparse.Namespace) -> None:
-    pem = {name: (Path(arguments.keys) / name).read_bytes() for name in ("ca.crt", "client.crt", "client.key")}
-    endpoints, over = arguments.endpoints.split(","), asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+async def listen(endpoints: list[str], keys: Path, told: Path) -> None:
+    """Until it is cancelled."""
+    pem = {name: (keys / name).read_bytes() for name in ("ca.crt", "client.crt", "client.key")}
     async with Client(endpoints, Tls(pem["ca.crt"], pem["client.crt"], pem["client.key"])) as client:
-        with Path(arguments.into).open("a", buffering=1) as into:
-            while not over.is_set():
+        with told.open("a", buffering=1) as into:
+            while True:
                 said = [each for each in await asyncio.gather(*(look(client, one) for one in endpoints)) if each]
                 if said:
                     into.write(json.dumps(line(said)) + "\n")
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(over.wait(), EVERY)
+                await asyncio.sleep(EVERY)
 
 
-def asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    for name in ("endpoints", "keys", "into"):
-        parser.add_argument(f"--{name}", required=True)
-    return parser.parse_args()
+async def main(told: Path, arguments: argparse.Namespace) -> None:
+    listening = asyncio.create_task(listen(arguments.endpoints.split(","), Path(arguments.keys), told))
+    await load.main(arguments)
+    listening.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(asked()))
+    sys.argv.pop(1)
+    asyncio.run(main(Path(sys.argv.pop(1)), load.asked()))
