@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from etcdpilot import pilot
+from etcdpilot.model.events import Stale
+from etcdpilot.model.plans import Plan
+from etcdpilot.model.steps import RestartMember
+from etcdpilot.planning import proof
 from tests.etcd_versions import Etcd, all_versions
 from tests.local.changing import EVERY_MOMENT, Cluster
 
@@ -302,3 +308,22 @@ def test_what_restart_and_move_leader_do_is_in_the_journal_with_who_did_it(clust
     assert cluster.leader() == to
     told = cluster.run("journal").out
     assert "restart etcd-0" in told and f"to {to}" in told
+
+
+def test_who_leads_when_its_turn_comes_hands_over_whatever_the_plan_took_for_granted(cluster: Cluster):
+    """As when an election comes between the plan and this step of it."""
+    cluster.begin_with(3)
+    leader = cluster.leader()
+    asyncio.run(restart_alone(cluster, leader))
+    assert cluster.leader() != leader
+    said = (cluster.state / "members" / leader / "etcd.log").read_text()
+    assert "skipped leadership transfer; local server is not leader" in said, "it led no more when it was stopped"
+
+
+async def restart_alone(cluster: Cluster, name: str) -> None:
+    wanted, _ = pilot.read_file(cluster.file)
+    async with pilot.opened(wanted, cluster.state) as site:
+        start = (await pilot.look(site, pilot.settle_identity(site))).membership
+        steps = tuple(proof.fenced((RestartMember(name, "the test wants it"),), start))
+        async for event in pilot.apply(site, Plan(wanted.name, start, steps)):
+            assert not isinstance(event, Stale), event

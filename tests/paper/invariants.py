@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from etcdpilot.model.etcd_options import available
+from etcdpilot.model.files import Text
 from etcdpilot.model.steps import (
     AddLearner,
     PromoteLearner,
@@ -17,9 +20,10 @@ from etcdpilot.model.steps import (
     StartMembers,
     Step,
     UpdateMember,
+    WriteFiles,
 )
 from etcdpilot.model.versions import Version
-from etcdpilot.testing.paper_site import PaperSite
+from etcdpilot.testing.paper_site import PaperSite, environment_of
 
 COMMITTED = (AddLearner, PromoteLearner, RemoveMember, UpdateMember)
 
@@ -157,14 +161,96 @@ def i23_nothing_restarts_beside_a_learner(site: PaperSite, step: Step) -> str:
     return "a learner is catching up" if isinstance(step, RestartMember) and moment(site).learners else ""
 
 
+def i4_the_last_one_is_back_before_the_next(site: PaperSite, step: Step) -> str:
+    """One thing at a time: whoever the run's last step restarted, started or promoted answers before another begins."""
+    before = [each for event, each in site.notes[site.run_began :] if event == "done"]
+    last = site.taken[-1] if before and site.taken and str(site.taken[-1]) == before[-1] else None
+    match last:
+        case RestartMember(name) | StartLearner(name) | PromoteLearner(name):
+            moved: tuple[str, ...] = (name,)
+        case StartMembers(names):
+            moved = names
+        case _:
+            return ""
+    silent = [name for name in moved if not answers(site, name)]
+    return f"{silent} are not back from: {last}" if silent else ""
+
+
+def i12_nobody_meets_an_ending_certificate(site: PaperSite, step: Step) -> str:
+    if not isinstance(step, RestartMember | AddLearner | StartLearner | PromoteLearner | RemoveMember):
+        return ""
+    soon = site.clock.now() + timedelta(hours=24)
+    leaves = isinstance(step, RemoveMember)  # who is given up himself is not renewed any more
+    for entry in site.voters():
+        if leaves and site.name_of(entry) not in site.wanted.names:
+            continue
+        for path, facts in (site.hosts[site.name_of(entry)].certificates if site.runs(entry) else {}).items():
+            if facts.not_after < soon:
+                return f"{path} of {site.name_of(entry)} ends {facts.not_after}"
+    return ""
+
+
+def i15_the_journal_knows_before_it_is_done(site: PaperSite, step: Step) -> str:
+    mine = site.notes[site.run_began :]
+    if not mine or mine[-1] != ("started", str(step)):
+        return "nothing was noted before the call"
+    open_ones = [each for place, each in enumerate(mine[:-1]) if each[0] == "started" and not is_closed(mine, place)]
+    return f"{open_ones} have no result" if open_ones else ""
+
+
+def is_closed(notes: list[tuple[str, str]], place: int) -> bool:
+    return notes[place + 1][0] in ("done", "failed") and notes[place + 1][1] == notes[place][1]
+
+
+def i21_files_are_what_that_release_reads_of_a_cluster_that_exists(site: PaperSite, step: Step) -> str:
+    match step:
+        case WriteFiles(files):
+            texts = [
+                (name, file.content.text)
+                for name, each in files
+                for file in each
+                if file.path.endswith(".env") and isinstance(file.content, Text)
+            ]
+            found = (wrong_in(text, site) for _, text in texts)
+            return next((why for why in found if why), "")
+        case RestartMember(name) if site.memory.formed:
+            host = site.hosts[name]
+            same = without_initial(host.environment) == without_initial(environment_of(host))
+            needless = same and host.runs == host.binary and "asked" not in step.because
+            return f"{name} is restarted for nothing but how it once began" if needless else ""
+    return ""
+
+
+def without_initial(environment: tuple[tuple[str, str], ...]) -> set[tuple[str, str]]:
+    return {pair for pair in environment if not pair[0].startswith(("ETCD_INITIAL_", "ETCD_DISCOVERY"))}
+
+
+def wrong_in(text: str, site: PaperSite) -> str:
+    lines = [line.partition("=") for line in text.splitlines() if line.startswith("ETCD_")]
+    names = [name for name, _, _ in lines]
+    version = site.wanted.version
+    assert version is not None
+    if twice := [name for name in names if names.count(name) > 1]:
+        return f"{twice[0]} stands there twice"
+    known = {name: name.removeprefix("ETCD_").lower().replace("_", "-") for name in names}
+    if odd := [name for name, option in known.items() if not available(option, version)]:
+        return f"etcd {version} does not know {odd[0]}"
+    state = next((value.strip('"') for name, _, value in lines if name == "ETCD_INITIAL_CLUSTER_STATE"), "existing")
+    return "a cluster that exists is told to begin anew" if state != "existing" else ""
+
+
 STEPWISE: tuple[Callable[[PaperSite, Step], str], ...] = (
     i2_quorum_is_kept,
     i3_the_last_tolerance_is_kept,
+    i4_the_last_one_is_back_before_the_next,
     i5_learner_first_and_alive,
     i7_no_old_identity_without_its_data,
     i8_nobody_healthy_leaves_while_another_is_down,
     i9_the_leader_hands_over_first,
+    i12_nobody_meets_an_ending_certificate,
+    i15_the_journal_knows_before_it_is_done,
     i19_versions_stay_neighbours,
+    i21_files_are_what_that_release_reads_of_a_cluster_that_exists,
     i23_nothing_restarts_beside_a_learner,
     i24_nobody_elses_member_leaves,
 )

@@ -16,11 +16,13 @@ from etcdpilot.applying.engine import carry_out
 from etcdpilot.model.answers import Alarm, AlarmType, MemberEntry
 from etcdpilot.model.cluster import TlsMode
 from etcdpilot.model.errors import EtcdpilotError
+from etcdpilot.model.events import Waiting
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.steps import Step, WriteFiles
 from etcdpilot.model.versions import Version
+from etcdpilot.rendering.options import InitialCluster
 from etcdpilot.testing.paper_site import PaperHost, PaperSite
 from tests.paper.clusters import cluster, member
 from tests.paper.invariants import broken
@@ -176,6 +178,7 @@ def heal_one(site: PaperSite) -> bool:
 
 
 async def follow(agreed: Plan, site: PaperSite) -> None:
+    site.run_began = len(site.notes)
     try:
         async for _ in carry_out(agreed, site):
             pass
@@ -230,6 +233,16 @@ def unwanted(ground) -> list[str]:
     return sorted(ground.seen.membership.names - ground.wanted.names)
 
 
+async def without_intent(number: int, step: Step, world: PaperSite):
+    async for on in world.take(step):
+        yield Waiting(number, step, on)
+    world.note("done", step)
+
+
+def as_if_it_were_new(wanted, memory, *, formed: bool):
+    return InitialCluster("new", memory.token, tuple((each.name, each.advertise_peer_urls) for each in wanted.members))
+
+
 NO_PROOF = ("etcdpilot.planning.proof.broken_promise", lambda each: None)
 MUTANTS = {
     "no proof, and the dead do not leave first": [
@@ -245,6 +258,15 @@ MUTANTS = {
     "no leader hands over": [
         ("etcdpilot.planning.members.successor", lambda *_: None),
         ("etcdpilot.planning.services.successor", lambda *_: None),
+    ],
+    "gates are open at once, and nobody looks again": [
+        ("etcdpilot.testing.paper_site.PaperSite.require_answers", lambda *_: None),
+        ("etcdpilot.applying.engine.came_up_meanwhile", lambda *_: True),
+    ],
+    "nothing is noted before it is done": [("etcdpilot.applying.engine.take", without_intent)],
+    "files of a cluster that exists say new": [("etcdpilot.planning.files.initial_cluster", as_if_it_were_new)],
+    "what only a first start reads causes restarts": [
+        ("etcdpilot.rendering.running.is_bootstrap_only", lambda option: False)
     ],
     "a voter at once, no learner first": [
         NO_PROOF,

@@ -89,6 +89,8 @@ async def entry_of(name: str, world: RealWorld) -> MemberEntry | None:
 
 
 async def remove(step: RemoveMember, world: RealWorld) -> AsyncIterator[str]:
+    async for on in hand_over_first(step.member, world):
+        yield on
     member_id, began = int(step.member_id, 16), world.clock.monotonic()
     while any(entry.id == member_id for entry in await entries(world.door)):
         try:
@@ -132,6 +134,24 @@ async def move_leader(step: MoveLeader, world: RealWorld) -> AsyncIterator[str]:
             return
         yield f"waiting until {step.leader} has handed over"
         await world.clock.sleep(0.05)
+
+
+async def hand_over_first(name: str, world: RealWorld) -> AsyncIterator[str]:
+    """Who leads now is asked before its planned end: an election since the plan was made moves no step of it."""
+    seen = await ask(world.door)
+    leader = next((said.value for _, said in seen.statuses if leads(said)), None)
+    entry = await entry_of(name, world) if leader is not None else None
+    if leader is None or entry is None or entry.id != leader.member_id:
+        return
+    others = sorted(
+        (-said.value.raft_applied_index, other)
+        for other, said in seen.statuses
+        if isinstance(said, Known) and not said.value.is_learner and said.value.member_id != leader.member_id
+    )
+    to = next((other for _, other in others if other in world.wanted.names), None)
+    if to is not None:
+        async for on in move_leader(MoveLeader(name, to), world):
+            yield on
 
 
 def leads(said: Known[MemberStatus] | Unknown) -> TypeGuard[Known[MemberStatus]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers, answers_again
+from etcdpilot.applying.members import hand_over_first
 from etcdpilot.etcd.door import accepts
 from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.hosts.together import together
@@ -77,6 +78,8 @@ async def start_learner(step: StartLearner, world: RealWorld) -> AsyncIterator[s
 
 
 async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
+    async for on in hand_over_first(step.member, world):
+        yield on
     before = await process_of(step.member, world)
     await (await world.fleet.host(step.member)).restart(unit(step.member, world))
     async for on in answers_again(step.member, before, world):

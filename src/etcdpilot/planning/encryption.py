@@ -43,7 +43,7 @@ def spoken(ground: Ground) -> dict[str, Speaks]:
             found[name] = Speaks.SECRET if secret else beside
             continue
         options = running_options(host.process)
-        if options.get("listen-peer-urls", "").startswith("https:"):
+        if options.get("listen-peer-urls", entry.peer_urls[0]).startswith("https:"):
             found[name] = Speaks.SECRET
         else:
             found[name] = Speaks.BETWEEN if "peer-cert-file" in options else Speaks.PLAIN

@@ -14,11 +14,21 @@ from etcdpilot.model.files import FileSpec, LeafCertificate, LeafKey
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.model.plans import Refusal
-from etcdpilot.model.steps import MoveData, RestartMember, Step, WriteFiles
+from etcdpilot.model.steps import (
+    AddLearner,
+    MoveData,
+    PromoteLearner,
+    RemoveMember,
+    RestartMember,
+    Step,
+    WriteFiles,
+)
 from etcdpilot.planning.certificates import ends, is_running_out
 
 Files = dict[str, tuple[FileSpec, ...]]
 SOON = timedelta(days=1)
+# A member that joins shakes hands with all others as one does that comes back; one that leaves is not missed lightly then.
+MEETS_PEERS_ANEW = (RestartMember, MoveData, AddLearner, PromoteLearner, RemoveMember)
 
 
 def renewals_first(changes: Files, seen: Seen) -> tuple[Files, Files]:
@@ -58,16 +68,27 @@ def with_files(files: Files) -> Files:
 
 
 def expiry_refusals(steps: Iterable[Step], seen: Seen, now: datetime) -> Iterator[Refusal]:
-    """A member that is restarted meets its peers anew: by then every certificate must hold, or have been renewed."""
+    """A member that is restarted meets its peers anew: by then every certificate must hold, or have been renewed.
+
+    Who leaves is not renewed any more: that others leave before it costs nothing, that somebody joins it might.
+    """
+    steps = tuple(steps)
+    leaving = {step.member for step in steps if isinstance(step, RemoveMember)}
     written: set[tuple[str, str]] = set()
+    gone: set[str] = set()
     for step in steps:
         if isinstance(step, WriteFiles):
             written |= {(member, file.path) for member, files in step.files for file in files}
-        if isinstance(step, RestartMember | MoveData):
-            ending = [each for each in ending_certificates(seen, now) if each[:2] not in written]
+        if isinstance(step, MEETS_PEERS_ANEW):
+            missed = leaving if isinstance(step, RemoveMember) else gone
+            ending = [
+                each for each in ending_certificates(seen, now) if each[:2] not in written and each[0] not in missed
+            ]
             if ending:
                 yield about_to_end(step, *ending[0], now)
                 return
+        if isinstance(step, RemoveMember):
+            gone.add(step.member)
 
 
 def ending_certificates(seen: Seen, now: datetime) -> Iterator[tuple[str, str, CertificateFacts]]:
@@ -79,13 +100,12 @@ def ending_certificates(seen: Seen, now: datetime) -> Iterator[tuple[str, str, C
                 yield name, path, facts
 
 
-def about_to_end(
-    step: RestartMember | MoveData, member: str, path: str, facts: CertificateFacts, now: datetime
-) -> Refusal:
+def about_to_end(step: Step, member: str, path: str, facts: CertificateFacts, now: datetime) -> Refusal:
+    sentence = str(step)
     return Refusal(
-        f"{step.member} would be restarted among certificates that end.",
-        f"{path} of {member}: {ends(facts, now)}. Members that are connected stay so; one that is restarted could not "
-        "join them again.",
+        f"{sentence[0].upper()}{sentence[1:]}: not among certificates that end.",
+        f"{path} of {member}: {ends(facts, now)}. Members that are connected stay so; one that is restarted, or joins, "
+        "could not speak to them.",
         "Renew them first, which needs no restart:\n    etcdpilot pki renew",
         "I12",
     )

@@ -6,14 +6,16 @@ data alone. What a step does wrong is not prevented here; it is what the invaria
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from etcdpilot.model.answers import Header, MemberEntry, MemberStatus
+from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.errors import ClusterFailed, HostFailed
-from etcdpilot.model.files import FileSeen, Text
+from etcdpilot.model.files import AuthorityBundle, FileSeen, FileSpec, LeafCertificate, Text
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Absent, Known, Unknown
 from etcdpilot.model.membership import Membership, MemberState
@@ -47,6 +49,7 @@ from etcdpilot.model.steps import (
 )
 from etcdpilot.model.versions import Version
 from etcdpilot.testing.clock import PaperClock
+from etcdpilot.testing.paper_certificates import paper_leaf
 
 CLUSTER = 0xC1C1
 MACHINE = Machine("amd64", "Debian", 252, 2, 2**31, 0.0, False, (), 2**35)
@@ -63,6 +66,7 @@ class PaperHost:
     binary: Version | None = None
     runs: Version | None = None
     files: dict[str, FileSeen] = field(default_factory=dict)
+    certificates: dict[str, CertificateFacts] = field(default_factory=dict)
     environment: tuple[tuple[str, str], ...] = ()
     starts: bool = True  # False: whatever is started ends at once
     aside: int = 0
@@ -86,6 +90,7 @@ class PaperSite:
     clock: PaperClock = field(default_factory=PaperClock)
     taken: list[Step] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
+    run_began: int = 0  # how many notes there were then
     watchers: list[Callable[[Step], None]] = field(default_factory=list)
     before_step: Callable[[Step], bool] = lambda step: True  # False: the step is done, and its answer lost
 
@@ -157,7 +162,10 @@ class PaperSite:
         service = ServiceSeen("/etc/systemd/system/etcd.service" if host.files else "", host.enabled, "", "", 0, ())
         data = DataSeen(host.data is not None, host.data is not None, False, 0)
         binary = Known(host.binary) if host.binary else Absent()
-        return Known(HostSeen(MACHINE, tuple(host.files.values()), (), binary, service, process, data, Absent(), ()))
+        leaves = tuple(host.certificates.items())
+        return Known(
+            HostSeen(MACHINE, tuple(host.files.values()), leaves, binary, service, process, data, Absent(), ())
+        )
 
     def follow(self) -> Memory:
         """As the state folder is kept: the voters that are of this file, or were known before."""
@@ -196,11 +204,8 @@ class PaperSite:
         match step:
             case WriteFiles(files):
                 for name, each in files:
-                    self.reach(name).files |= {
-                        file.path: FileSeen(file.path, file.mode, file.owner, 1, file.content.sha256, file.content.text)
-                        for file in each
-                        if isinstance(file.content, Text)
-                    }
+                    for file in each:
+                        self.write(file, self.reach(name))
             case InstallBinaries(names, version):
                 for name in names:
                     self.reach(name).binary = Version.parse(version)
@@ -257,6 +262,19 @@ class PaperSite:
                 self.change(name, lambda entry: replace(entry, peer_urls=urls))
             case _:
                 pass
+
+    def write(self, file: FileSpec, host: PaperHost) -> None:
+        now, text = self.clock.now(), ""
+        match file.content:
+            case Text() as content:
+                text = content.text
+            case LeafCertificate(spec):
+                host.certificates[file.path] = paper_leaf(spec, now, now + spec.lifetime)
+            case AuthorityBundle(authorities):
+                kept = [self.memory.authority(name) for name in authorities]
+                text = "".join(each.certificate for each in kept if each)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        host.files[file.path] = FileSeen(file.path, file.mode, file.owner, 1, digest, text)
 
     def change(self, name: str, how: Callable[[MemberEntry], MemberEntry]) -> None:
         for place, entry in enumerate(self.entries):
