@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etcdpilot.etcd.door import Door
 from etcdpilot.model.errors import ClusterFailed, HostFailed
-from etcdpilot.model.knowledge import Known
+from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.snapshots import Expected, KeysHash, Manifest, Verdict
 from etcdpilot.observing.backups import ANSWER_SECONDS, live_hash_of_keys
 from etcdpilot.observing.clock import Clock
@@ -46,7 +46,7 @@ async def save_to_store(
 ) -> Saved:
     """Stream a member's snapshot, prove it, and keep it. Cut off anywhere, nothing there is taken for a backup."""
     await _make_ready(store)
-    async with _draft(store.drafts()) as draft:
+    async with draft_in(store.drafts()) as draft:
         manifest, notes = await _take(door, member, cluster, draft, clock, progress)
         fresh = await keep_backup(store, manifest, draft)
     return Saved(manifest, f"{store.url}/{manifest.snapshot_name}", notes, fresh)
@@ -58,7 +58,7 @@ async def save_to_file(
     """The same into a file of a name of its own, with its manifest beside it; AlreadyThere rather than over another."""
     if file.exists() or file.with_suffix(".json").exists():
         raise AlreadyThere(f"{file} is already there, or a manifest for it.", why="A backup is never written over.")
-    async with _draft(file.absolute().parent) as draft:
+    async with draft_in(file.absolute().parent) as draft:
         manifest, notes = await _take(door, member, cluster, draft, clock, progress)
         try:
             await asyncio.to_thread(give_name, draft, file.absolute())
@@ -125,12 +125,20 @@ async def _fetch_and_prove(door: Door, member: str, draft: Path, at_least: int, 
     finally:
         arrival.end()
         verdict = await proving
-    if isinstance(live, str):
-        return replace(verdict, notes=(*verdict.notes, live))
-    if verdict.hash_of_keys == live:
+    return await held_against(verdict, live, draft, Expected(at_least=at_least), arrival)
+
+
+async def held_against(
+    verdict: Verdict, live: Known[KeysHash] | Unknown, draft: Path, expected: Expected, arrival: Arrival | None = None
+) -> Verdict:
+    """The verdict on a file whose keys the member was asked about too."""
+    if isinstance(live, Unknown):
+        note = f"its keys were not compared with the member's: {live.why}"
+        return replace(verdict, notes=(*verdict.notes, note))
+    if verdict.hash_of_keys == live.value:
         return verdict
     # Another hash at the same compaction is a fault; after a compaction in between, the file must be looked at anew.
-    return await asyncio.to_thread(verify, draft, Expected(at_least=at_least, hash_of_keys=live), arrival=arrival)
+    return await asyncio.to_thread(verify, draft, replace(expected, hash_of_keys=live.value), arrival=arrival)
 
 
 async def _stream(door: Door, member: str, draft: Path, arrival: Arrival, progress: Progress | None) -> None:
@@ -149,14 +157,13 @@ async def _stream(door: Door, member: str, draft: Path, arrival: Arrival, progre
     arrival.end(Trailer(stream.size, bytes.fromhex(stream.file_sha256), checked, checked))
 
 
-async def _live_hash(door: Door, member: str, draft: Path) -> KeysHash | str:
+async def _live_hash(door: Door, member: str, draft: Path) -> Known[KeysHash] | Unknown:
     try:
         with BoltFile.open(draft) as database:
             revision = read_revisions(database).current
     except Corrupt as wrong:
-        return f"its keys were not compared: {wrong}"
-    found = await live_hash_of_keys(door, member, revision)
-    return found.value if isinstance(found, Known) else f"its keys were not compared with the member's: {found.why}"
+        return Unknown(str(wrong))
+    return await live_hash_of_keys(door, member, revision)
 
 
 async def _count(door: Door, member: str, draft: Path, revision: int) -> int:
@@ -166,10 +173,10 @@ async def _count(door: Door, member: str, draft: Path, revision: int) -> int:
         answer = await client.kv.range(b"\0", range_end=b"\0", revision=revision, count_only=True, serializable=True)
         return answer.count
     except ClusterFailed:
-        return await asyncio.to_thread(_count_offline, draft)
+        return await asyncio.to_thread(count_offline, draft)
 
 
-def _count_offline(draft: Path) -> int:
+def count_offline(draft: Path) -> int:
     with BoltFile.open(draft) as database:
         return live_count(database)
 
@@ -184,7 +191,7 @@ def _no_room(draft: Path, error: OSError) -> HostFailed:
 
 
 @asynccontextmanager
-async def _draft(folder: Path | None) -> AsyncIterator[Path]:
+async def draft_in(folder: Path | None) -> AsyncIterator[Path]:
     """A new file of 0600 that nobody takes for a backup, gone at the end unless it was kept."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=".etcdpilot-", suffix=".part", dir=folder)

@@ -14,13 +14,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from etcdpilot.hosts.data import look_at_data
 from etcdpilot.hosts.lock import Lock
 from etcdpilot.hosts.port import Answer, Binaries, Question, Restoration
 from etcdpilot.hosts.processes import environment_of, processes_of, started_at
+from etcdpilot.hosts.snapshots import Listed
 from etcdpilot.model.errors import HostFailed
 from etcdpilot.model.files import FileSeen, FileToWrite
 from etcdpilot.model.observation import Machine, Process, ServiceSeen
@@ -128,6 +129,21 @@ class LocalHost:
         if not os.path.lexists(f"{path}/member"):
             os.makedirs(path, 0o700, exist_ok=True)
             os.rename(f"{before}/member", f"{path}/member")
+
+    async def snapshots(self, directory: str) -> tuple[Listed, ...]:
+        """None: members of this machine have no timers of their own."""
+        return ()
+
+    async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
+        into(Path(path).read_bytes())
+
+    async def copy_data(self, path: str, into: Path) -> None:
+        from etcdpilot.hosts.copying import copy_here
+
+        try:
+            await asyncio.to_thread(copy_here, Path(path), into)
+        except OSError as error:
+            raise self._failed(f"The data of {self.name} could not be copied", error) from error
 
     async def prepare_data(self, wish: Restoration) -> None:
         from etcdpilot.hosts.restoring import prepare_here

@@ -6,11 +6,13 @@ reached or a command on it fails. Paths are absolute. Nothing here deletes data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from etcdpilot.hosts.lock import Lock
+from etcdpilot.hosts.snapshots import Listed
 from etcdpilot.model.files import FileSeen, FileToWrite
 from etcdpilot.model.observation import DataSeen, Machine, Process, ServiceSeen
 
@@ -103,6 +105,15 @@ class Host(Protocol):
 
     async def move_data(self, before: str, path: str, stamp: str, *, user: str) -> None:
         """A stopped member's data from one directory to another, which becomes `user`'s; again: goes on, or does nothing."""
+
+    async def snapshots(self, directory: str) -> tuple[Listed, ...]:
+        """The whole ones that its member's timer left there: SHA-256, size, name."""
+
+    async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
+        """A file of any size, piece by piece."""
+
+    async def copy_data(self, path: str, into: Path) -> None:
+        """The log and the database of the member whose data directory is `path`, to a folder of the controller."""
 
     async def prepare_data(self, wish: Restoration) -> None:
         """Restore a snapshot beside the data directory; nothing happens when the same was made there before.

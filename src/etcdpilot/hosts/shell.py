@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import asyncssh
@@ -18,6 +18,7 @@ from etcdpilot.model.errors import HostFailed
 CHANNELS = 8  # sshd's MaxSessions is 10 by default, and the 11th is refused
 CHANNEL_SECONDS = 5.0
 PATIENCE = 60.0
+PIECE = 1 << 20  # bytes that are read at once of what a script prints
 
 
 class Shell:
@@ -76,6 +77,22 @@ class Shell:
         self._judge(doing, printed)
         self._done.append(doing)
         return printed.out
+
+    async def pour(self, doing: str, script: str, *arguments: str, into: Callable[[bytes], None]) -> None:
+        """What the script prints, piece by piece, however much it is; nothing is changed by it. HostFailed as `run`."""
+        line = command(script, *arguments, become_root=True)
+        async with self._channels, self._blamed(doing, PATIENCE):
+            process = await channel(await self.open(), line)
+            self.scripts += 1
+            try:
+                process.stdin.write_eof()
+                while piece := await asyncio.wait_for(process.stdout.read(PIECE), PATIENCE):
+                    await asyncio.to_thread(into, piece)
+                said = await asyncio.wait_for(process.stderr.read(), PATIENCE)
+                await asyncio.wait_for(process.wait_closed(), PATIENCE)
+            finally:
+                process.close()
+        self._judge(doing, Printed(b"", said, process.exit_status, ""))
 
     @asynccontextmanager
     async def hold(self, doing: str, script: str, *arguments: str) -> AsyncIterator[None]:

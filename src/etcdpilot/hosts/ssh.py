@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncssh
 
-from etcdpilot.hosts import install, look, moving, restoring, write
+from etcdpilot.hosts import copying, install, look, moving, restoring, snapshots, write
 from etcdpilot.hosts.lock import ACQUIRE, KEEP, RELEASE, STALE_SECONDS, Lock
 from etcdpilot.hosts.login import Login
 from etcdpilot.hosts.port import Answer, Binaries, Question, Restoration
@@ -150,6 +151,20 @@ class SshHost:
     async def move_data(self, before: str, path: str, stamp: str, *, user: str) -> None:
         doing = f"moving the data in {before} to {path}"
         await self.shell.run(doing, moving.MOVE_DATA, before, path, stamp, user, patience=MOVE_SECONDS)
+
+    async def snapshots(self, directory: str) -> tuple[snapshots.Listed, ...]:
+        return snapshots.listed(await self.shell.run("listing snapshots", snapshots.LIST, directory, changes=False))
+
+    async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
+        await self.shell.pour(f"fetching {path}", snapshots.FETCH, path, into=into)
+
+    async def copy_data(self, path: str, into: Path) -> None:
+        unpacking = copying.Unpacking(into)
+        try:
+            await self.shell.pour("copying its data", copying.COPY, path, into=unpacking.feed)
+            await asyncio.to_thread(unpacking.end)
+        except (OSError, tarfile.TarError) as error:
+            raise self._failed("the copy of its data did not arrive", f"{error}.") from error
 
     async def prepare_data(self, wish: Restoration) -> None:
         await self.shell.run(
