@@ -101,6 +101,26 @@ def test_without_standard_streams_up_and_down_still_work(folder: Folder):
     assert folder.members() == {}
 
 
+def test_what_to_try_next_is_named_as_the_shell_finds_it(folder: Folder):
+    program = Path(sys.executable).with_name("etcdpilot")
+    (folder.path / "bin").mkdir()
+    (folder.path / "bin/etcdpilot").symlink_to(program)
+    bare = {**folder.environment, "PATH": "/usr/bin:/bin"}
+    for words, named in (("./bin/etcdpilot", "bin/etcdpilot"), ("etcdpilot", "etcdpilot")):
+        path = f"{folder.path}/bin:{bare['PATH']}" if words == named else bare["PATH"]
+        done = subprocess.run(
+            [words, "up", "--members", "1"],
+            cwd=folder.path,
+            env=bare | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"\n    {named} health " in done.stdout, done.stdout
+        folder.run("down")
+        shutil.rmtree(folder.path / ".etcdpilot")
+
+
 def test_members_do_not_hold_the_callers_pipes(folder: Folder):
     """A command substitution must end although the members live on."""
     words = " ".join(folder.command("up", "--members", "1"))

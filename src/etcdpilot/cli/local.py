@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
+import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,16 +190,24 @@ async def settle(site: Site, make: Callable[[Site], Awaitable[Plan]], *, events:
 
 def what_next(chosen: Chosen) -> str:
     option = f" -f {shlex.quote(str(chosen.file))}" if chosen.file.absolute() != find_default() else ""
-    return "\n".join(
-        (
-            "",
-            "Try:",
-            f"    etcdpilot{option} ctl -- put hello world      the real etcdctl, with everything set",
-            f"    etcdpilot{option} health                      prove it again",
-            f'    eval "$(etcdpilot{option} env)"               for a bare etcdctl, or your own program',
-            f"    etcdpilot{option} down                        stop it; up brings it back with its data",
-        )
-    )
+    call = own_name() + option
+    lines = {
+        f"{call} ctl -- put hello world": "the real etcdctl, with everything set",
+        f"{call} health": "prove it again",
+        f'eval "$({call} env)"': "for a bare etcdctl, or your own program",
+        f"{call} down": "stop it; up brings it back with its data",
+    }
+    width = max(map(len, lines))
+    return "\n".join(["", "Try:", *(f"    {line:{width}}    {what}" for line, what in lines.items())])
+
+
+def own_name() -> str:
+    """What to type here: the name alone, or the path where the shell would not find it, as after `make up`."""
+    called = Path(sys.argv[0])
+    if shutil.which("etcdpilot") or called.name != "etcdpilot" or not called.exists():
+        return "etcdpilot"
+    path = called.absolute()
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 
 def find_default() -> Path | None:
