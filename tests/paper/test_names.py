@@ -170,6 +170,9 @@ class Installed:
 def test_a_resolver_that_says_otherwise_is_an_error_and_names_whose_it_is():
     stale = Otherwise("10.0.0.54", ("infra1", "infra2"), lacks=("https://infra2.example.com:2380 at 10.0.1.12",))
     silent = Otherwise("10.0.0.55", ("infra0",))
+    only = replace(silent, alone=("infra0",))
+    [alone] = name_findings(cluster(), seen(*RIGHT, otherwise=(only,)))
+    assert alone.severity.value == "error" and "the hosts of infra0 have no other" in alone.what
     found = name_findings(cluster(), seen(*RIGHT, otherwise=(silent, stale), unasked=("infra2",)))
     assert [(each.severity.value, each.where) for each in found] == [
         ("error", "10.0.0.54"),

@@ -25,13 +25,15 @@ class Target:
 class Otherwise:
     """A resolver that does not say what the first one that answered says, and the members whose hosts ask it.
 
-    `lacks` and `adds`: SRV records and addresses as lines; both are empty for one that does not answer.
+    `lacks` and `adds`: SRV records and addresses as lines; both are empty for one that does not answer. `alone`: those of
+    the members whose hosts have no other.
     """
 
     resolver: str
     members: tuple[str, ...]
     lacks: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
 
     @property
     def silent(self) -> bool:

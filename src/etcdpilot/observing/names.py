@@ -70,7 +70,7 @@ async def look_at_names(wanted: ClusterSpec, fleet: Fleet, hosts: tuple[MemberSp
     names = {target.name for target in found.targets}
     pinned = {name: lines for name, each in files.items() if (lines := pinned_lines(each.hosts, there, names))}
     other = tuple(
-        Otherwise(server, who_asks(server, files), *differences(found, each))
+        Otherwise(server, who_asks(server, files), *differences(found, each), who_asks_nobody_else(server, files))
         for server, each in zip(servers, said, strict=False)
         if each is None or each.lines != found.lines
     )
@@ -94,6 +94,10 @@ async def all_of(resolver: Resolver, wanted: ClusterSpec) -> Said | None:
 
 def who_asks(server: str, files: dict[str, NameFiles]) -> tuple[str, ...]:
     return tuple(name for name, each in files.items() if server in each.resolvers)
+
+
+def who_asks_nobody_else(server: str, files: dict[str, NameFiles]) -> tuple[str, ...]:
+    return tuple(name for name, each in files.items() if set(each.resolvers) == {server})
 
 
 def differences(first: Said, other: Said | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -141,14 +145,18 @@ def resolver_of(servers: tuple[str, ...]) -> Resolver:
 
 
 async def services(resolver: Resolver, name: str, scheme: str) -> tuple[Target, ...]:
-    """TimeoutError when nobody answered; empty where there is no such record."""
+    """TimeoutError when nobody answered; empty where there is no such record, or the resolver will not say."""
     from dns.resolver import NXDOMAIN, LifetimeTimeout, NoAnswer, NoNameservers
 
     try:
         found = await resolver.resolve(name, "SRV", search=False)
     except (NXDOMAIN, NoAnswer):
         return ()
-    except (LifetimeTimeout, NoNameservers) as error:
+    except NoNameservers as error:
+        if any(response is not None for *_, response in error.kwargs["errors"]):
+            return ()  # REFUSED or SERVFAIL: etcd goes on without it
+        raise TimeoutError from error
+    except LifetimeTimeout as error:
         raise TimeoutError from error
     said = sorted({(record.target.to_text(omit_final_dot=True).lower(), record.port) for record in found})
     return tuple([Target(scheme, target, port, await addresses(resolver, target)) for target, port in said])

@@ -114,12 +114,14 @@ def uneven(seen: NamesSeen) -> Iterator[Finding]:
     """A host believes the first of its resolvers that answers, also when that one knows nothing."""
     for each in seen.otherwise:
         who = f"the hosts of {listed(each.members)} ask it"
-        if each.silent:
+        if each.silent and each.alone:
+            yield error(each.resolver, f"does not answer, and the hosts of {listed(each.alone)} have no other")
+        elif each.silent:
             yield warning(each.resolver, f"does not answer, and {who}", "They wait for it before they ask another.")
-            continue
-        said = [f"it lacks {', '.join(each.lacks)}"] if each.lacks else []
-        said += [f"it has {', '.join(each.adds)}"] if each.adds else []
-        yield error(each.resolver, f"answers otherwise than the others: {'; '.join(said)}; {who}")
+        else:
+            said = [f"it lacks {', '.join(each.lacks)}"] if each.lacks else []
+            said += [f"it has {', '.join(each.adds)}"] if each.adds else []
+            yield error(each.resolver, f"answers otherwise than the others: {'; '.join(said)}; {who}")
 
 
 def unasked(seen: NamesSeen) -> Iterator[Finding]:
