@@ -249,10 +249,10 @@ class Given(Section):
     server_key: GivenPath = Field(description="The key of it.")
     peer_cert: GivenPath | None = Field(None, description="What a member shows peers; the server's unless given.")
     peer_key: GivenPath | None = Field(None, description="The key of it.")
-    client_ca: GivenPath = Field(description="Authorities that servers' and clients' certificates are checked against.")
-    peer_ca: GivenPath | None = Field(None, description="The same among peers; client-ca unless given.")
-    operator_cert: GivenPath = Field(description="A client certificate that etcdpilot itself uses; best with CN root.")
-    operator_key: GivenPath = Field(description="The key of it.")
+    client_ca: LocalPath = Field(description="Authorities that servers' and clients' certificates are checked against.")
+    peer_ca: LocalPath | None = Field(None, description="The same among peers; client-ca unless given.")
+    operator_cert: LocalPath = Field(description="A client certificate that etcdpilot itself uses; best with CN root.")
+    operator_key: LocalPath = Field(description="The key of it.")
 
 
 class Signer(Section):
