@@ -28,6 +28,7 @@ from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import restarts_alone
 from etcdpilot.planning.sources import source_refusals, source_warnings
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
+from etcdpilot.planning.validity import authority_warnings, late_clock_refusals, late_clock_warnings
 from etcdpilot.planning.versions import version_refusals
 
 
@@ -55,12 +56,15 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *unreachable_refusals(needed, seen),
         *proof.alarm_refusals(steps, seen.etcd),
         *expiry_refusals(steps, seen, now),
+        *late_clock_refusals(wanted, steps, seen, now),
         *proof.refusals(fenced),
     )
     warnings = (
         *unseen_warnings(needed, seen),
         *given_warnings(wanted, memory),
         *source_warnings(wanted, seen, memory, formed=formed),
+        *late_clock_warnings(seen),
+        *authority_warnings(memory, now),
         *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))
