@@ -39,6 +39,7 @@ from etcdpilot.planning.building import Files, every
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.data import foreign, of_somebody
 from etcdpilot.planning.files import differing, wanted_files
+from etcdpilot.planning.given import given_refusals
 from etcdpilot.planning.members import needs_binary
 from etcdpilot.planning.strangers import stranger_refusals
 from etcdpilot.rendering.options import InitialCluster
@@ -163,6 +164,7 @@ def refused(ground: Ground) -> Iterator[Refusal]:
     yield from stranger_refusals(ground.wanted, ground.seen, with_new(ground))
     yield from data_of_others(ground)
     yield from cannot_be_read(ground)
+    yield from given_refusals(ground.wanted, ground.seen, ground.memory)
 
 
 def with_new(ground: Ground) -> Memory:
