@@ -380,7 +380,11 @@ def settle_identity(site: Site) -> Memory:
         identity = before if before.formed else followed(site.wanted, before)
     if identity != before:
         site.state.write_identity(identity)
-    memory = remember(site.state, identity)
+    return with_others(site, remember(site.state, identity))
+
+
+def with_others(site: Site, memory: Memory) -> Memory:
+    """What is remembered, and what somebody else gives: certificates, or who signs them."""
     if site.wanted.tls.given is None and site.wanted.tls.signer is None:
         return memory
     from etcdpilot.observing.given_certificates import with_given

@@ -98,6 +98,7 @@ async def plan(site: Site, restore: Restore) -> Plan:
         from dataclasses import replace
 
         memory = replace(memory, token="", cluster_id="", member_ids=())
+    memory = pilot.with_others(site, memory)
     seen = await pilot.look(site, memory)
     found = restore_plan(site.wanted, seen, memory, restore, site.clock.now())
     if any(isinstance(each.step, PrepareData) for each in found.steps):
