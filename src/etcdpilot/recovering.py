@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etcdpilot import pilot
+from etcdpilot.applying.surviving import Gathering
 from etcdpilot.model.cluster import ClusterSpec
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.errors import ClusterFailed, Refused, SpecError
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.restoring import BUMP, Restore, Restored, Source, can_bump, identity_of
 from etcdpilot.model.steps import PrepareData
+from etcdpilot.model.survivors import Survivor, most_advanced
 from etcdpilot.observing.memory import remember
 from etcdpilot.observing.restoring import Terms, judged_source, known_clusters, require_unchanged
 from etcdpilot.pilot import Site
+from etcdpilot.planning.recovering import left, quorum_refusals
 from etcdpilot.planning.restoring import restore_plan
-from etcdpilot.stores.restores import keep_fetched, read_former, unfinished, write_restore
+from etcdpilot.stores.restores import keep_fetched, read_former, read_restore, unfinished, write_restore
 from etcdpilot.stores.state import StateFolder
 
 
@@ -45,8 +48,6 @@ async def source_of(site: Site, path: Path, name: str, terms: Terms, wish: Wish,
     source = await judged_source(path, name, terms, bump_of(site.wanted, wish))
     if not fetched:
         return source
-    from dataclasses import replace
-
     return replace(source, path=str(keep_fetched(site.state, path)))
 
 
@@ -95,8 +96,6 @@ async def plan(site: Site, restore: Restore) -> Plan:
     identity = site.state.identity()
     memory = remember(site.state, identity if identity is not None else pilot.new_identity(site.wanted, restore.token))
     if identity is None:
-        from dataclasses import replace
-
         memory = replace(memory, token="", cluster_id="", member_ids=())
     memory = pilot.with_others(site, memory)
     seen = await pilot.look(site, memory)
@@ -106,9 +105,39 @@ async def plan(site: Site, restore: Restore) -> Plan:
     return found
 
 
+def last(site: Site) -> Restore | None:
+    """The restore that was under way last, through or not."""
+    return read_restore(site.state)
+
+
+async def look_for_survivors(site: Site, wish: Wish) -> Gathering:
+    """Refused while the cluster has its quorum, or could have it back; else who is to be asked for their data."""
+    memory = remember(site.state, site.identity)
+    seen = await pilot.look(site, memory)
+    for refusal in quorum_refusals(site.wanted, seen, memory, wish.lost):
+        raise Refused(refusal.what, why=refusal.why, remedy=refusal.remedy)
+    found = left(seen, memory, wish.lost)
+    bump = bump_of(site.wanted, wish)
+    return Gathering(found.running, found.stopped, site.wanted, site.fleet, site.door, site.state, site.clock, bump)
+
+
+def chosen_of(gathering: Gathering, named: str | None) -> Survivor:
+    """The most advanced, or the one that was named; ClusterFailed when nobody gave data that can be used."""
+    found = tuple(gathering.found)
+    if not found:
+        raise ClusterFailed(
+            "None of the survivors' data can be used.",
+            why="\n".join(gathering.failed),
+            remedy="Restore the newest backup:\n    etcdpilot restore latest",
+        )
+    if named is None:
+        return most_advanced(found)
+    for each in found:
+        if each.name == named:
+            return each
+    raise SpecError(f"{named} gave no data.", remedy=f"Survivors: {', '.join(each.name for each in found)}.")
+
+
 def begin(site: Site, restore: Restore) -> None:
     """Written down before anything is touched; from now on any cut-off is resumed with this very identity."""
     write_restore(site.state, restore)
-
-
-__all__ = ["Terms", "Wish", "begin", "clusters_of", "plan", "settle", "source_of"]

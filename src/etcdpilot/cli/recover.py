@@ -10,6 +10,7 @@ import click
 from etcdpilot.cli.choosing import choose, with_file
 from etcdpilot.cli.groups import Verbs
 from etcdpilot.cli.member import EVENTS, YES
+from etcdpilot.cli.quorum import quorum
 from etcdpilot.cli.space import plan_and_do
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group(cls=Verbs)
 def recover() -> None:
     """Bring a cluster back that takes no more writes."""
+
+
+recover.add_command(quorum)
 
 
 @recover.command()

@@ -99,7 +99,12 @@ def restore(
 async def bring_back(
     chosen: Chosen, finder: Finder, asked: Asked, wish: Wish, consent: Consent, *, events: bool
 ) -> None:
+    from etcdpilot import recovering
+
     async with at_work_on(chosen, wish) as site:
+        if asked.word is None and (before := recovering.last(site)) is not None and before.done:
+            click.echo(f"Nothing is left to do: the last restore, from {before.source.name}, went through.")
+            return
         source = await find_source(site, finder, asked, wish) if asked.word else None
         await carry_out(site, source, wish, consent, events=events)
     if not events:
@@ -120,11 +125,12 @@ async def at_work_on(chosen: Chosen, wish: Wish) -> AsyncIterator[Site]:
 async def find_source(site: Site, finder: Finder, asked: Asked, wish: Wish) -> Source:
     """The snapshot that the word names; held against the cluster that it is said to be of."""
     from etcdpilot import recovering
+    from etcdpilot.observing.restoring import Terms
 
     assert asked.word is not None
     path = Path(asked.word)
     mine = path.exists() or asked.word.startswith(("/", "./", "../"))
-    terms = recovering.Terms(source_clusters(site, finder), None, asked.without_checksum, asked.of_another)
+    terms = Terms(source_clusters(site, finder), None, asked.without_checksum, asked.of_another)
     async with finder.snapshot(asked.word) as (found, told):
         terms = replace(terms, manifest=told.manifest)
         name = asked.word if mine else (told.manifest.name if told.manifest else asked.word)
@@ -154,7 +160,7 @@ async def carry_out(site: Site, source: Source | None, wish: Wish, consent: Cons
             click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
         require_no_refusals(agreed)
         if not asked:
-            ask(site, settled.source.name, consent)
+            ask(site, settled.source.name, settled.verb, consent)
             asked = True
         recovering.begin(site, settled)
         try:
@@ -165,7 +171,7 @@ async def carry_out(site: Site, source: Source | None, wish: Wish, consent: Cons
                 raise
 
 
-def ask(site: Site, what: str, consent: Consent) -> None:
+def ask(site: Site, what: str, verb: str, consent: Consent) -> None:
     """On real hosts the cluster's name is said: it stands still for a while, and goes on from an earlier state."""
     name = site.wanted.name
     if site.wanted.kind is HostKind.LOCAL:
@@ -182,7 +188,7 @@ def ask(site: Site, what: str, consent: Consent) -> None:
         raise Refused(
             f"{name} was not restored.",
             why="Restoring a cluster on real hosts wants its name.",
-            remedy="Say it:\n    etcdpilot restore … --yes-i-mean " + name,
+            remedy=f"Say it:\n    etcdpilot {verb} … --yes-i-mean {name}",
         )
 
 

@@ -43,7 +43,12 @@ def head_of_log(path: Path, names: list[str]) -> bytes:
 
 
 def data_seen(
-    exists: bool, indexed: Iterable[str], has_wal: bool, strangers: list[str], head: bytes = b"", prepared: str = ""
+    exists: bool,
+    indexed: Iterable[str],
+    has_wal: bool,
+    strangers: list[str],
+    head: bytes = b"",
+    prepared: str = "",
 ) -> DataSeen:
     """The same judgement for a listing that came from another machine; `head` is the beginning of a WAL file."""
     found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]

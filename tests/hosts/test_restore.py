@@ -1,0 +1,113 @@
+"""A whole cluster brought back from a snapshot on real hosts: systemd, SSH, disks that are full, machines that come back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import Lab
+from lab.probes import until
+from tests.etcd_versions import all_versions, every_line
+from tests.hosts.site import Site, pid
+
+LONG = os.environ.get("ETCDPILOT_LONG") == "1"
+CLASSIC = [each.version for each in all_versions() if each.version in ("3.4.23", "3.5.30")]
+RUN = [*CLASSIC, *(each.version for each in every_line()[2:])] if LONG else [each.version for each in every_line()[-1:]]
+MEANT = ("--yes-i-mean", "prod")
+
+
+@pytest.fixture
+def site(three_hosts: Lab, tmp_path: Path) -> Site:
+    return Site(three_hosts, tmp_path / "site")
+
+
+def built(site: Site, version: str = RUN[-1] if RUN else "", *hosts: str) -> Site:
+    site.init(*hosts, etcd=version).apply()
+    site.ctl("put", "kept", "before the backup")
+    site.run("backup", "save", "s.db")
+    site.ctl("put", "kept", "after the backup")
+    return site
+
+
+def is_restored(site: Site, members: int = 3) -> None:
+    assert [row["state"] for row in site.says("status")["members"]] == ["voting"] * members
+    assert site.ctl("get", "kept", "--print-value-only") == "before the backup\n"
+    assert site.healthy() and site.settled()
+
+
+def asides(site: Site) -> list[str]:
+    return [host.says("ls /var/lib").strip() for host in site.lab.hosts]
+
+
+@pytest.mark.parametrize("version", RUN)
+def test_a_cluster_is_restored_on_its_own_hosts_however_often_the_controller_dies(site: Site, version: str) -> None:
+    built(site, version)
+    before = site.says("status")["cluster"]["id"]
+    refused = site.run("restore", "s.db", "--yes", code=3)
+    assert "--yes-i-mean prod" in refused.stderr
+    words: tuple[str, ...] = ("s.db", *MEANT)
+    moments = ("before:2", "after:1+0.05") if LONG else ("before:4",)
+    for _ in range(30):
+        codes = []
+        for moment in moments:
+            codes.append(site.dying(moment, "restore", *words).returncode)
+            words = MEANT
+            for host in site.lab.hosts:
+                host.run("rm -rf /run/etcdpilot/prod.lock")  # or one waits half a minute
+        if 0 in codes:
+            break
+        assert set(codes) <= {-9, 137}, codes
+        assert all("etcd.aside-" in each or "etcd" in each.split() for each in asides(site))
+    is_restored(site)
+    assert site.says("status")["cluster"]["id"] != before
+    assert all(each.count("etcd.aside-") == 1 and "restoring" not in each for each in asides(site)), asides(site)
+    for host in site.lab.hosts:
+        assert host.show("etcd", "UnitFileState") == "enabled"
+        assert host.says("stat -c '%U %a' /var/lib/etcd /var/lib/etcd/member").split() == ["etcd", "700"] * 2
+    if not LONG:
+        site.lab.hosts[1].reboot()
+        until(site.healthy, 30)
+
+
+def test_a_machine_that_was_said_to_be_gone_comes_back_and_is_taken_in_as_a_new_member(site: Site) -> None:
+    built(site)
+    dead = site.lab.hosts[2]
+    dead.power_cut()
+    refused = site.run("restore", "s.db", *MEANT, code=3)
+    assert "can neither be stopped nor fenced" in refused.stdout + refused.stderr and "--lost etcd-2" in refused.stderr
+    site.run("restore", "s.db", *MEANT, "--lost", "etcd-2")
+    dead.power_on()
+    until(lambda: "cluster ID mismatch" in dead.says("journalctl -u etcd -o cat --no-pager | tail -n 200"), 30)
+    found = site.says("status")
+    assert {row["name"]: row["state"] for row in found["members"]}["etcd-2"] == "absent"
+    assert found["cluster"]["quorum"]["voters"] == 2
+    site.apply()
+    is_restored(site)
+
+
+def test_a_disk_that_is_full_on_one_host_is_told_before_anything_stops(site: Site) -> None:
+    site.lab.hosts[1].disk("/var/lib/etcd", 200)
+    built(site)
+    site.lab.hosts[1].run("head -c 60000000 /dev/zero >/var/lib/etcd/member.filler", check=False)
+    before = [pid(host) for host in site.lab.hosts]
+    failed = site.run("restore", "s.db", *MEANT, code=5)
+    assert "no room" in failed.stderr and "etcd-1" in failed.stderr
+    assert [pid(host) for host in site.lab.hosts] == before and site.healthy()
+    assert site.ctl("get", "kept", "--print-value-only") == "after the backup\n"
+    site.lab.hosts[1].run("rm /var/lib/etcd/member.filler")
+    site.run("restore", *MEANT)
+    is_restored(site)
+    assert "member.aside-" in site.lab.hosts[1].says("ls /var/lib/etcd")
+
+
+def test_a_cluster_is_restored_on_other_hosts_beside_the_one_it_was_taken_from(site: Site, tmp_path: Path) -> None:
+    built(site, RUN[-1], site.lab.hosts[0].address)
+    other = Site(site.lab, tmp_path / "other", "staging")
+    other.init(*(host.address for host in site.lab.hosts[1:]), etcd=RUN[-1])
+    refused = site.run("restore", "s.db", "--to", str(other.file), *MEANT, code=3)
+    assert "--yes-i-mean staging" in refused.stderr
+    site.run("restore", "s.db", "--to", str(other.file), "--yes-i-mean", "staging")
+    is_restored(other, 2)
+    assert site.ctl("get", "kept", "--print-value-only") == "after the backup\n"
