@@ -10,7 +10,7 @@ from lab.faulting.faults import FAULTS, Fault
 from lab.faulting.operations import OPERATIONS, Operation, Words, possible
 from lab.faulting.running import Cell
 
-TIMES = {"controller killed": 3}  # others: as often as the command is told
+TIMES = {"controller killed": 2}  # others: as often as the command is told
 
 
 def cells(seed: int, times: int, only: str = "", fault_named: str = "", version: str = "") -> Iterator[Cell]:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from random import Random
 
 from lab.faulting import faults, table
 from lab.faulting.cells import cells
@@ -25,8 +26,13 @@ def command(arguments: argparse.Namespace) -> int:
         print(table.page(table.read([Path(name) for name in arguments.table])), end="")
         return 0
     chosen = list(cells(arguments.seed, arguments.times, arguments.only, arguments.fault, arguments.version))
-    chosen = [cell for cell in chosen if cell.operation.name not in arguments.skip]
+    lines = known_lines(arguments.known)
+    calm = {faults.NONE.name: lines}
+    chosen = [cell for cell in chosen if cell.operation.name not in (*arguments.skip, *calm.get(cell.fault.name, ()))]
+    Random(arguments.seed).shuffle(chosen)  # a run that is ended early has seen some of everything
     chosen.sort(key=lambda cell: cell.version)  # a host is booted anew only where the version changes
+    number, _, shares = arguments.share.partition("/")
+    chosen = chosen[int(number) - 1 :: int(shares)]
     if arguments.list:
         print("\n".join(f"{cell.name}  {cell.version}" for cell in chosen))
         return 0
@@ -35,11 +41,17 @@ def command(arguments: argparse.Namespace) -> int:
         return 1
     into = Path(arguments.into)
     into.parent.mkdir(parents=True, exist_ok=True)
-    return run_all(chosen, into, arguments.until)
+    return run_all(chosen, into, arguments.until, lines)
 
 
-def run_all(chosen: list[Cell], into: Path, until: float) -> int:
-    began, lines, broken = time.monotonic(), {}, 0
+def known_lines(files: list[str]) -> dict[str, int]:
+    """How many lines each operation writes into its journal when it goes undisturbed."""
+    rows = table.read([Path(file) for file in files])
+    return {row["operation"]: row["lines"] for row in rows if row["fault"] == faults.NONE.name}
+
+
+def run_all(chosen: list[Cell], into: Path, until: float, lines: dict[str, int]) -> int:
+    began, broken = time.monotonic(), 0
     size = max((cell.operation.hosts for cell in chosen), default=HOSTS)
     with Lab.up(size, purpose="faults") as lab:
         stages = Stages(lab)
@@ -88,6 +100,12 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--skip", action="append", default=[], metavar="OPERATION")
     parser.add_argument("--version", default="", help="of etcd; else they are spread")
     parser.add_argument("--into", default="fault-runs.jsonl", help="one line a run is added to it")
+    parser.add_argument(
+        "--known", nargs="*", default=[], metavar="FILE", help="records that tell how many moments there are"
+    )
+    parser.add_argument(
+        "--share", default="1/1", metavar="I/N", help="of so many shares, each in a lab of its own, this one"
+    )
     parser.add_argument("--until", type=float, default=0, metavar="MINUTES", help="begin no run after that")
     parser.add_argument("--list", action="store_true", help="print the runs and do none")
     parser.add_argument("--table", nargs="+", metavar="FILE", help="print the page of such files")
