@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etcdpilot import pilot
 from etcdpilot.applying.surviving import Gathering
+from etcdpilot.hosts.local import LocalHost
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.errors import ClusterFailed, Refused, SpecError
 from etcdpilot.model.plans import Plan
-from etcdpilot.model.restoring import BUMP, Restore, Restored, Source, can_bump, identity_of
+from etcdpilot.model.restoring import BUMP, DEFAULT_QUOTA, Restore, Restored, Source, can_bump, identity_of
 from etcdpilot.model.steps import PrepareData
 from etcdpilot.model.survivors import Survivor, most_advanced
+from etcdpilot.observing.clock import SystemClock
+from etcdpilot.observing.comparing import Comparison, compared
 from etcdpilot.observing.memory import remember
 from etcdpilot.observing.restoring import Terms, judged_source, known_clusters, require_unchanged
 from etcdpilot.pilot import Site
 from etcdpilot.planning.recovering import left, quorum_refusals
 from etcdpilot.planning.restoring import restore_plan
+from etcdpilot.stores.local_clusters import Wish as LocalWish
+from etcdpilot.stores.lock import locked
 from etcdpilot.stores.restores import keep_fetched, read_former, read_restore, unfinished, write_restore
 from etcdpilot.stores.state import StateFolder
+
+CLUSTER_FILE = "cluster.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +150,62 @@ def chosen_of(gathering: Gathering, named: str | None) -> Survivor:
 def begin(site: Site, restore: Restore) -> None:
     """Written down before anything is touched; from now on any cut-off is resumed with this very identity."""
     write_restore(site.state, restore)
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """A backup that was restored into a cluster which is gone again, and what was found when both were compared."""
+
+    name: str
+    etcd: str
+    seconds: float
+    found: Comparison
+
+    @property
+    def holds(self) -> bool:
+        return not self.found.differences
+
+
+async def drill(path: Path, name: str, terms: Terms, folder: Path, wish: LocalWish) -> Drilled:
+    """Restore, compare key by key, and take everything away again, whatever happens. Refused for a damaged snapshot.
+
+    `folder` is the drill's own; what an earlier one that was killed left in it goes first.
+    """
+    if not path.is_file():
+        raise SpecError(f"There is no snapshot {name}.", remedy="See what there is:\n    etcdpilot backup list")
+    clock = SystemClock()
+    with locked(StateFolder(folder), "backup drill", clock.now()):
+        await take_away(folder)
+        begun = clock.monotonic()
+        quota = str(max(DEFAULT_QUOTA, path.stat().st_size * 2))
+        pilot.begin_local(folder / CLUSTER_FILE, wish, {"quota-backend-bytes": quota})
+        wanted, _ = pilot.read_file(folder / CLUSTER_FILE)
+        try:
+            async with pilot.opened(wanted, folder) as site:
+                restore = settle(site, await judged_source(path, name, terms, bump_of(wanted, Wish())), Wish())
+                agreed = await plan(site, restore)
+                for refusal in agreed.refusals:
+                    raise Refused(refusal.what, why=refusal.why, remedy=refusal.remedy)
+                begin(site, restore)
+                async for _ in pilot.apply(site, agreed):
+                    pass
+                found = await compared(path, site.door.client())
+            return Drilled(name, str(wanted.version), clock.monotonic() - begun, found)
+        finally:
+            await take_away(folder)
+
+
+async def take_away(folder: Path) -> None:
+    """A throw-away cluster: its members end at once, and all of it goes."""
+    if not (folder / CLUSTER_FILE).exists():
+        return
+    wanted, _ = pilot.read_file(folder / CLUSTER_FILE)
+    for member in wanted.members:
+        host = LocalHost(member.name, member.paths.config, member.paths.data)
+        host.kill(signal.SIGKILL)
+        await host.stop("")
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)

@@ -381,6 +381,22 @@ async def let_go(where: Where, policy: RetentionPolicy, *, yes: bool) -> Any:
     return staying(shelf.backups, policy, now), gone
 
 
+@backup.command()
+@with_file
+@with_output
+@with_store
+@click.argument("name", metavar="[FILE|NAME|latest]", default="latest")
+@click.option("--etcd", default=None, help="The etcd to restore it with.  [default: that of the cluster file]")
+@click.option("--members", default=1, show_default=True, type=click.IntRange(1, 7), help="Of the throw-away cluster.")
+def drill(
+    file: str | None, state: str | None, output: str, url: str | None, name: str, etcd: str | None, members: int
+) -> None:
+    """Restore a backup into a throw-away cluster on this machine and compare it, key by key. Exit 1 where it differs."""
+    from etcdpilot.cli.drilling import drill_backup
+
+    sys.exit(drill_backup(Finder(file, state, url), name, etcd, members, output))
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BoltFile]:
     """The database inside a snapshot; Refused when there is none, or when it turns out to be damaged on the way."""
