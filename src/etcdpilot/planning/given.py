@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.findings import Finding, Severity
 from etcdpilot.model.given import OPERATOR_PAIR, GivenFiles, GivenPair
+from etcdpilot.model.knowledge import Known
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
 from etcdpilot.model.plans import Refusal
@@ -32,7 +33,7 @@ def given_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[
         if stopping:
             yield refusal(pair, stopping, given)
     if memory.given.breaks:
-        yield crossing(memory.given.breaks)
+        yield crossing(memory.given.breaks, answers=isinstance(seen.etcd.members, Known))
     yield from clock_refusals(wanted, seen, memory)
 
 
@@ -93,9 +94,17 @@ def refusal(pair: GivenPair, stopping: list[Finding], given: GivenFiles) -> Refu
     return Refusal(f"{said[0].upper()}{said[1:]} {first.what}.", " ".join(filter(None, why)), remedy(pair, given))
 
 
-def crossing(breaks: tuple[Finding, ...]) -> Refusal:
-    """An exchange of authorities in one go, which no order of restarts survives."""
+def crossing(breaks: tuple[Finding, ...], *, answers: bool) -> Refusal:
+    """An exchange of authorities in one go, which no order of restarts survives; all together they may."""
     said = "; ".join(f"{each.where} {each.what}" for each in breaks)
+    if not answers:
+        return Refusal(
+            "Nobody answers, and these certificates have another authority than those that the members run with.",
+            f"etcd reads authorities only when it starts. {said[0].upper()}{said[1:]}. {UNTOUCHED}",
+            "Stop all members, whose data stay where they are, and start them with the new files:\n"
+            "    etcdpilot down\n    etcdpilot apply",
+            "I13",
+        )
     return Refusal(
         "Members would stop trusting each other on the way to these certificates.",
         f"{breaks[0].why} {said[0].upper()}{said[1:]}. {UNTOUCHED}",
