@@ -6,6 +6,7 @@ test_bootstrap_matrix.py has every way with every line of etcd.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import urllib.request
@@ -22,6 +23,7 @@ from lab.probes import until
 from tests.hosts.bootstrapping import DOMAIN, HERE, had, init, our_service, records, require_it_starts_alone, running
 from tests.hosts.site import ETCDPILOT, Site
 
+thorough = pytest.mark.skipif(not os.environ.get("ETCDPILOT_LONG"), reason="the long form: set ETCDPILOT_LONG=1")
 ETCDPILOT_APPLY = (ETCDPILOT, "apply", "--yes")
 
 
@@ -112,6 +114,7 @@ def test_what_a_guide_types_for_dns_does_not_start(site: Site, version: str, lis
     assert done.returncode == 1 and words in done.stdout, done.stdout
 
 
+@thorough
 def test_a_resolver_that_says_something_else_is_found_before_a_member_believes_it(site: Site) -> None:
     """Two hosts ask one resolver, the third another, which knows of two members alone."""
     site.lab.dns(records(site, "https"))
@@ -138,6 +141,7 @@ def test_a_resolver_that_says_something_else_is_found_before_a_member_believes_i
 # Discovery (S2-08 to S2-14)
 
 
+@thorough
 def test_a_host_that_loses_its_power_while_it_waits_is_in_the_cluster_after_the_next_apply(site: Site) -> None:
     """It is under the token with nothing to show for it, and systemd starts it in vain, over and over."""
     with our_service(site) as url:
