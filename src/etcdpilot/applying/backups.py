@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -161,7 +162,7 @@ async def _live_hash(door: Door, member: str, draft: Path) -> Known[KeysHash] | 
     try:
         with BoltFile.open(draft) as database:
             revision = read_revisions(database).current
-    except Corrupt as wrong:
+    except (Corrupt, OSError) as wrong:
         return Unknown(str(wrong))
     return await live_hash_of_keys(door, member, revision)
 
@@ -182,11 +183,13 @@ def count_offline(draft: Path) -> int:
 
 
 def _no_room(draft: Path, error: OSError) -> HostFailed:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    what_helps = "Free space there" if full else "Look at that place"
     return HostFailed(
         "this machine",
         f"The snapshot could not be written to {draft.parent}.",
         why=error.strerror or str(error),
-        remedy="Free space there, and run this again: nothing half-written is kept.",
+        remedy=f"{what_helps}, and run this again: nothing half-written is kept.",
     )
 
 
