@@ -36,13 +36,14 @@ async def renew(site: Site) -> Plan:
     return renewal_plan(site.wanted, seen, pilot.follow_members(site, seen, memory), site.clock.now())
 
 
-async def rotate(site: Site, until: Phase = Phase.SETTLED) -> Plan:
+async def rotate(site: Site, until: Phase = Phase.SETTLED, *, again: bool = False) -> Plan:
     """The plan of a rotation up to and with a phase, or what is left of it."""
     from etcdpilot.planning.rotation import rotation_plan
 
     memory = pilot.settle_identity(site)
     seen = await pilot.look(site, memory)
-    return rotation_plan(site.wanted, seen, pilot.follow_members(site, seen, memory), site.clock.now(), until)
+    memory = pilot.follow_members(site, seen, memory)
+    return rotation_plan(site.wanted, seen, memory, site.clock.now(), until, again=again)
 
 
 async def rescue(site: Site, *, new_authority: bool) -> Plan:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from etcdpilot.applying.certificates import authority_spec, write_operator
-from etcdpilot.applying.signing import kept_key
+from etcdpilot.applying.signing import kept_key, signer_pair
 from etcdpilot.applying.trust import all_accept, all_refuse, all_show
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.rotation import Phase, Rotation
@@ -63,9 +63,9 @@ def old_place(root: Path, name: str) -> Path:
 def noted(step: TurnAuthorities, wanted: ClusterSpec, state: StateFolder, now: datetime) -> None:
     if step.to in (Phase.TRUSTING, Phase.RESCUING):
         make_next(step.names, wanted, state, now)
-    if step.to is Phase.SETTLED:
-        return settle(step.names, state)
     before = state.rotation()
+    if step.to is Phase.SETTLED:
+        return settle(step.names, state, before.began if before else "", now)
     began = before.began if before else f"{now:%Y-%m-%dT%H:%M:%SZ}"
     places.write_rotation(state.root, Rotation(step.to, step.names, began))
     write_operator(wanted, state, now)
@@ -77,16 +77,19 @@ def make_next(names: Iterable[str], wanted: ClusterSpec, state: StateFolder, now
 
     for name in names:
         if not places.is_there(places.next_place(state.root, name)):
-            made = make_authority(authority_spec(name, wanted), now)
-            pair = KeptPair(made.certificate_pem.decode(), kept_key(made.key_pem().decode(), wanted))
+            if wanted.tls.signer is not None:
+                pair = signer_pair(wanted.tls.signer, wanted)
+            else:
+                made = make_authority(authority_spec(name, wanted), now)
+                pair = KeptPair(made.certificate_pem.decode(), kept_key(made.key_pem().decode(), wanted))
             state.write_pair(places.next_place(state.root, name), pair)
 
 
-def settle(names: Iterable[str], state: StateFolder) -> None:
+def settle(names: tuple[str, ...], state: StateFolder, began: str, now: datetime) -> None:
     """The old ones are kept, under the identifiers of their keys: a rotation takes nothing away for good."""
     for name in names:
         places.settle(state.root, name, key_id(state, name))
-    places.end_rotation(state.root)
+    places.write_rotation(state.root, Rotation(Phase.SETTLED, names, began, now.isoformat()))
 
 
 def key_id(state: StateFolder, name: str) -> str:

@@ -55,8 +55,11 @@ def renew(file: str | None, state: str | None, output: str, yes: bool, events: b
 @with_output
 @click.option("--until", type=click.Choice(list(PHASES)), default=None, help="Stop after that phase.  [default: done]")
 @click.option("--yes", is_flag=True, help="Do not ask; without --until, go through all phases in one run.")
+@click.option("--again", is_flag=True, help="Also when the last rotation ended less than a day ago.")
 @EVENTS
-def rotate_ca(file: str | None, state: str | None, output: str, until: str | None, yes: bool, events: bool) -> None:
+def rotate_ca(
+    file: str | None, state: str | None, output: str, until: str | None, yes: bool, again: bool, events: bool
+) -> None:
     """Replace the certificate authorities without a pause. Cut off anywhere, the same command finishes it.
 
     \b
@@ -72,7 +75,7 @@ def rotate_ca(file: str | None, state: str | None, output: str, until: str | Non
     whole = [PHASES[until]] if until else [Phase.SETTLED] if yes else list(PHASES.values())
 
     def up_to(phase: Phase) -> Planner:
-        return lambda site: certifying.rotate(site, phase)
+        return lambda site: certifying.rotate(site, phase, again=again)
 
     def ask(site: Site) -> None:
         if not yes:
@@ -156,7 +159,7 @@ async def follow(site: Site, planner: Planner, ask: Question, *, last: bool, eve
         agreed = await planner(site)
         if agreed.changes_nothing and not last:
             return 0
-        click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
+        click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
         require_no_refusals(agreed)
         if agreed.changes_nothing:
             return 0

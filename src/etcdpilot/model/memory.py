@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from etcdpilot.model.certificates import CertificateFacts
 from etcdpilot.model.given import NOTHING_GIVEN, GivenSeen
@@ -38,6 +39,7 @@ class Memory:
     tried: tuple[str, ...] = ()  # SHA-256 of tokens of first starts through discovery that came to nothing
     given: GivenSeen = NOTHING_GIVEN  # certificates of somebody else's making
     rotation: Rotation | None = None  # a change of authorities that is under way
+    rotated: datetime | None = None  # when the last one ended
     beside: tuple[AuthorityKept, ...] = ()  # meanwhile: those that are trusted beside `authorities`, which sign
     operator: CertificateFacts | None = None
     operator_trust: str = ""  # SHA-256 of the file of authorities that the operator trusts

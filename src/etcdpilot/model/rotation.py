@@ -33,8 +33,9 @@ ORDER = (Phase.TRUSTING, Phase.ISSUING, Phase.DROPPING, Phase.SETTLED, Phase.RES
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What the state folder notes of one that is under way: `names` of the authorities, and since when (ISO, UTC)."""
+    """What the state folder notes: `names` of the authorities, since when, and until when (ISO, UTC; empty before)."""
 
     phase: Phase
     names: tuple[str, ...]
     began: str = ""
+    ended: str = ""

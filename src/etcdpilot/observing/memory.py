@@ -16,6 +16,7 @@ from etcdpilot.model.errors import SpecError
 from etcdpilot.model.memory import AuthorityKept, Memory
 from etcdpilot.stores.passphrases import is_sealed
 from etcdpilot.stores.restores import read_former
+from etcdpilot.stores.rotation import ended_rotation
 from etcdpilot.stores.state import Identity, KeptPair, StateFolder
 
 _FACTS: dict[str, AuthorityKept] = {}
@@ -38,6 +39,7 @@ def remember(state: StateFolder, identity: Identity) -> Memory:
         has_operator=facts is not None,
         key_hashes=state.key_hashes(),
         rotation=state.rotation(),
+        rotated=ended_rotation(state.root),
         beside=tuple(kept for name in state.authorities() if (kept := authority_beside(state, name))),
         operator=facts,
         operator_trust=digest(state.client_ca),

@@ -20,9 +20,11 @@ from etcdpilot.planning import proof
 from etcdpilot.planning.certificates import operator_due
 from etcdpilot.planning.data import data_refusals
 from etcdpilot.planning.files import differing
-from etcdpilot.planning.rotation import authority_names, none_of_ours
+from etcdpilot.planning.given import no_other_signer
+from etcdpilot.planning.rotation import authority_names, just_rotated, none_of_ours
 from etcdpilot.planning.services import Files, newer_bundle
 from etcdpilot.planning.strangers import stranger_refusals, unseen_warnings
+from etcdpilot.planning.validity import late_clock_refusals
 from etcdpilot.rendering.certificate_files import certificate_files
 
 DARK = "its certificates do not hold any more"
@@ -30,6 +32,8 @@ DARK = "its certificates do not hold any more"
 
 def rescue_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, *, new_authority: bool) -> Plan:
     """All of it, or the rest of one that was cut off. `new_authority`: the old one has ended, or its key is lost."""
+    if answers(seen) and memory.rotation is None and just_rotated(memory, now):
+        return Plan(wanted.name, seen.membership, ())
     standing = (
         *stranger_refusals(wanted, seen, memory),
         *data_refusals(wanted, seen, formed=True),
@@ -43,7 +47,8 @@ def rescue_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, 
         steps = tuple(rescue_steps(wanted, seen, memory, now, new_authority=new_authority))
     fenced = tuple(proof.fenced(steps, seen.membership))
     warnings = tuple(unseen_warnings(frozenset(), seen))
-    return Plan(wanted.name, seen.membership, fenced, tuple(proof.refusals(fenced)), warnings)
+    refusals = (*late_clock_refusals(wanted, steps, seen, now), *proof.refusals(fenced))
+    return Plan(wanted.name, seen.membership, fenced, refusals, warnings)
 
 
 def can_ask_again(wanted: ClusterSpec, memory: Memory, now: datetime) -> bool:
@@ -88,9 +93,11 @@ def files_due(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) ->
 def no_rescue_now(
     wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, *, new_authority: bool
 ) -> Iterator[Refusal]:
-    if not wanted.encrypted or wanted.tls.given is not None or wanted.tls.signer is not None:
+    if not wanted.encrypted or wanted.tls.given is not None:
         yield none_of_ours(wanted)
         return
+    if new_authority and (refusal := no_other_signer(wanted, memory)):
+        yield refusal
     yield from too_few_hosts(wanted, seen)
     under_way = is_under_way(memory)
     if answers(seen) and not under_way and (files_due(wanted, seen, memory, now) or new_authority):

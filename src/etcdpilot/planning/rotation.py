@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from etcdpilot import planning
 from etcdpilot.model.cluster import ClusterSpec
@@ -33,13 +33,16 @@ from etcdpilot.model.steps import (
 )
 from etcdpilot.planning import proof
 from etcdpilot.planning.changing import last_successor
+from etcdpilot.planning.given import no_other_signer
 from etcdpilot.planning.lifetimes import expiry_refusals
 from etcdpilot.planning.members import Ground
 from etcdpilot.planning.services import rolling_steps
 from etcdpilot.planning.strangers import unreachable_refusals
+from etcdpilot.planning.validity import late_clock_refusals
 from etcdpilot.rendering.certificate_files import certificate_files, client_authority, peer_authority
 
 ASKED = "it was asked for"
+ONE_ROTATION = timedelta(days=1)
 # Between two phases clients have time to follow: they must trust both before the new one signs, and show what the new
 # one signed before the old one is trusted no longer.
 CLIENTS_FOLLOW = {
@@ -69,7 +72,7 @@ def renewal_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime)
 
 def not_settled(rest: Plan, wanted: ClusterSpec, memory: Memory) -> Refusal | None:
     """Certificates are changed in a cluster that is as its file says, so that nothing else comes along unread."""
-    if wanted.tls.given is not None or wanted.tls.signer is not None or not wanted.encrypted:
+    if wanted.tls.given is not None or not wanted.encrypted:
         return none_of_ours(wanted)
     expected = is_of_certificates if memory.rotation is None else is_of_a_phase
     others = [each.step for each in rest.steps if not expected(each.step)]
@@ -105,7 +108,7 @@ def none_of_ours(wanted: ClusterSpec) -> Refusal:
         return Refusal(f"{wanted.name} has no certificates.", "tls.mode is off.", "Set it to mutual, and apply.")
     return Refusal(
         f"The certificates of {wanted.name} are made by somebody else.",
-        "Its file names them, or who signs them.",
+        "Its file names them.",
         "Put new ones in their place, and apply:\n    etcdpilot apply",
     )
 
@@ -113,11 +116,25 @@ def none_of_ours(wanted: ClusterSpec) -> Refusal:
 # ---- rotation ----
 
 
-def rotation_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, until: Phase = Phase.SETTLED) -> Plan:
-    """What is left of the rotation up to and with the phase `until`; of one that has not begun, all of it."""
+def rotation_plan(
+    wanted: ClusterSpec,
+    seen: Seen,
+    memory: Memory,
+    now: datetime,
+    until: Phase = Phase.SETTLED,
+    *,
+    again: bool = False,
+) -> Plan:
+    """What is left of the rotation up to and with the phase `until`; of one that has not begun, all of it.
+
+    Of one that ended a moment ago nothing is left, unless it is said that another is meant: a run that was cut off at
+    its very end is run again too.
+    """
     rest = planning.plan(wanted, seen, memory, now)
     if rest.refusals:
         return rest
+    if memory.rotation is None and just_rotated(memory, now) and not again:
+        return replace(rest, steps=(), changes=(), warnings=(rotated_words(memory),))
     if refusal := not_settled(rest, wanted, memory) or no_rotation_now(wanted, seen, memory):
         return refused(rest, refusal)
     steps = tuple(each.step for each in rest.steps)
@@ -125,7 +142,21 @@ def rotation_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime
     return planned(wanted, seen, now, steps)
 
 
+def just_rotated(memory: Memory, now: datetime) -> bool:
+    return memory.rotated is not None and now - memory.rotated < ONE_ROTATION
+
+
+def rotated_words(memory: Memory) -> str:
+    assert memory.rotated is not None
+    return (
+        f"The authorities were replaced at {memory.rotated:%Y-%m-%d %H:%M} UTC. To do it once more, say --again: "
+        "etcdpilot pki rotate-ca --again"
+    )
+
+
 def no_rotation_now(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Refusal | None:
+    if refusal := no_other_signer(wanted, memory):
+        return refusal
     if not isinstance(seen.etcd.members, Known):
         return Refusal(
             f"The authorities of {wanted.name} cannot be rotated: nobody answers.",
@@ -198,6 +229,7 @@ def planned(wanted: ClusterSpec, seen: Seen, now: datetime, steps: tuple[Step, .
         *unreachable_refusals(wanted.names if steps else frozenset(), seen),
         *proof.alarm_refusals(steps, seen.etcd),
         *expiry_refusals(steps, seen, now),
+        *late_clock_refusals(wanted, steps, seen, now),
         *proof.refusals(fenced),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, tuple(words_for_clients(steps)))

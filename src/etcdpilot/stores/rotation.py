@@ -9,6 +9,7 @@ rotation.json                      the phase: it alone says which of the two sig
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 from etcdpilot.model.errors import SpecError
@@ -21,10 +22,22 @@ FOLDER, NEXT, RETIRED = "authorities", "authorities/next", "authorities/retired"
 
 def read_rotation(root: Path) -> Rotation | None:
     """None where none is under way; SpecError when the file is damaged: it says whom the members trust."""
+    found = noted_rotation(root)
+    return None if found is None or found.phase is Phase.SETTLED else found
+
+
+def ended_rotation(root: Path) -> datetime | None:
+    """When the last one came to its end; None where none did since."""
+    found = noted_rotation(root)
+    return datetime.fromisoformat(found.ended) if found is not None and found.ended else None
+
+
+def noted_rotation(root: Path) -> Rotation | None:
     path = root / ROTATION
     try:
         found = json.loads(path.read_text())
-        return Rotation(Phase(found["phase"]), tuple(str(name) for name in found["names"]), str(found["began"]))
+        names = tuple(str(name) for name in found["names"])
+        return Rotation(Phase(found["phase"]), names, str(found["began"]), str(found["ended"]))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -36,7 +49,12 @@ def read_rotation(root: Path) -> Rotation | None:
 
 
 def write_rotation(root: Path, rotation: Rotation) -> None:
-    document = {"phase": rotation.phase.value, "names": list(rotation.names), "began": rotation.began}
+    document = {
+        "phase": rotation.phase.value,
+        "names": list(rotation.names),
+        "began": rotation.began,
+        "ended": rotation.ended,
+    }
     make_directory(root)
     write_private(root / ROTATION, json.dumps(document, indent=1).encode())
 
@@ -84,7 +102,3 @@ def move(stem: Path, to: Path, *, keep: bool) -> None:
     if not keep:
         for suffix in (".crt", ".key"):
             stem.with_name(stem.name + suffix).unlink()
-
-
-def end_rotation(root: Path) -> None:
-    (root / ROTATION).unlink(missing_ok=True)

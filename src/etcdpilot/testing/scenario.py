@@ -9,6 +9,8 @@
 > wipe a              its data directory is empty now
 > litter a, take-port a 2379, unreachable a, reachable a, forget     what befalls hosts and the state folder
 > status              who is what
+> certificates        the members have certificates; then `rotate`, `rotate cut 2`, `renew`, `rescue` and `rescue new`
+                      carry out what those verbs plan, `rotate plan` shows it, `all-end` ends every certificate
 """
 
 from __future__ import annotations
@@ -22,12 +24,13 @@ from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.events import Done, Failed, Stale
 from etcdpilot.model.plans import Plan
 from etcdpilot.testing.paper_cluster import PaperCluster
+from etcdpilot.testing.paper_trust import PaperTrust
 
 FILE = """\
 name: paper
 token: paper
 etcd: {{version: 3.5.30, source: wheel, options: {{{options}}}}}
-tls: {{mode: off}}
+tls: {{mode: {tls}}}
 {hosts}members:
 {members}
 """
@@ -40,7 +43,8 @@ class Scenario:
         self.names: tuple[str, ...] = ("a", "b", "c")
         self.options: dict[str, str] = {}
         self.data = ""
-        self.cluster = PaperCluster(self.wanted())
+        self.encrypted = False
+        self.cluster: PaperCluster = PaperCluster(self.wanted())
 
     def wanted(self) -> ClusterSpec:
         from etcdpilot.spec.build import build
@@ -49,7 +53,8 @@ class Scenario:
         rows = "\n".join(f"  - {{name: {name}, host: 10.0.0.{ord(name) - 86}}}" for name in self.names)
         options = ", ".join(f"{name}: {value}" for name, value in self.options.items())
         hosts = f"hosts: {{paths: {{data: {self.data}}}}}\n" if self.data else ""
-        return build(resolve(FILE.format(options=options, members=rows, hosts=hosts), "cluster.yaml", "/"))
+        tls = "mutual" if self.encrypted else "off"
+        return build(resolve(FILE.format(options=options, members=rows, hosts=hosts, tls=tls), "cluster.yaml", "/"))
 
     def say(self, command: str) -> list[str]:
         verb, *words = command.split()
@@ -67,7 +72,14 @@ class Scenario:
             case "plan", []:
                 return self.told(self.cluster.plan())
             case "apply", [] | ["cut" | "unheard", _]:
-                return self.apply(words)
+                return self.do(self.cluster.plan(), words)
+            case "certificates", []:
+                self.encrypted = True
+                self.cluster = PaperTrust(self.wanted())
+            case "rotate" | "renew" | "rescue", _ if isinstance(self.cluster, PaperTrust):
+                return self.certify(verb, words, self.cluster)
+            case "all-end", [] if isinstance(self.cluster, PaperTrust):
+                self.cluster.all_end()
             case "status", []:
                 return [str(self.cluster.states())]
             case _:
@@ -101,8 +113,11 @@ class Scenario:
         if not self.cluster.entries:
             self.cluster = PaperCluster(self.cluster.wanted)
 
-    def apply(self, words: list[str]) -> list[str]:
-        plan = self.cluster.plan()
+    def certify(self, verb: str, words: list[str], cluster: PaperTrust) -> list[str]:
+        plan = planned(verb, cluster, new_authority="new" in words)
+        return self.told(plan) if "plan" in words else self.do(plan, [word for word in words if word != "new"])
+
+    def do(self, plan: Plan, words: list[str]) -> list[str]:
         if plan.refusals or not plan.steps:
             return self.told(plan)
         self.cluster.cut_after = len(self.cluster.taken) + int(words[1]) if words else None
@@ -130,6 +145,21 @@ class Scenario:
         said = [f"{number}. {each.step}" for number, each in enumerate(plan.steps, 1)]
         said += [f"refused: {refusal.what} {refusal.why}" for refusal in plan.refusals]
         return said or ["nothing to do"]
+
+
+def planned(verb: str, cluster: PaperTrust, *, new_authority: bool = False) -> Plan:
+    """What `pki rotate-ca`, `pki renew` and `pki rescue` plan."""
+    from etcdpilot.planning.rescue import rescue_plan
+    from etcdpilot.planning.rotation import renewal_plan, rotation_plan
+
+    ground = (cluster.wanted, cluster.seen(), cluster.memory, cluster.now())
+    match verb:
+        case "rotate":
+            return rotation_plan(*ground)
+        case "renew":
+            return renewal_plan(*ground)
+        case _:
+            return rescue_plan(*ground, new_authority=new_authority)
 
 
 def played(text: str) -> str:
