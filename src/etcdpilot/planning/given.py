@@ -57,11 +57,31 @@ def signer_warnings(wanted: ClusterSpec, memory: Memory) -> Iterator[str]:
     for finding in seen.findings:
         if not finding.stops:
             yield f"The signer {finding.where} {finding.what}. {finding.why}"
-    if seen.facts is not None and kept is not None and seen.facts.public_key != kept.facts.public_key:
+    if seen.facts is None or kept is None or memory.rotation is not None:
+        return
+    if seen.facts.public_key != kept.facts.public_key:
         yield (
-            "The file names another signer than the one that signs for this cluster, which goes on signing: "
-            "an exchange takes a rotation, and so far none begins with a signer of somebody else's."
+            "The file names another signer than the one that signs for this cluster, which goes on signing until it is "
+            "exchanged: etcdpilot pki rotate-ca"
         )
+
+
+def no_other_signer(wanted: ClusterSpec, memory: Memory) -> Refusal | None:
+    """A rotation goes over to the signer that the file names, which must be another one, and able to sign."""
+    seen, kept = memory.given.signer, memory.authority(client_authority(wanted))
+    if seen is None or memory.rotation is not None:
+        return None
+    for finding in seen.findings:
+        if finding.stops:
+            remedy = "Name an authority's certificate and its key in tls.signer, and run this again."
+            return Refusal(f"The signer {finding.where} {finding.what}.", f"{finding.why} {UNTOUCHED}".strip(), remedy)
+    if seen.facts is not None and kept is not None and seen.facts.public_key == kept.facts.public_key:
+        return Refusal(
+            "The file names the signer that signs already.",
+            "A rotation goes over to another one.",
+            "Name the new one in tls.signer, and run this again.",
+        )
+    return None
 
 
 def given_warnings(wanted: ClusterSpec, memory: Memory) -> Iterator[str]:
