@@ -28,9 +28,10 @@ lab: $(STAMP)
 	   $(BIN)/python lab/prepare || { echo "tests on real hosts are left out"; test "$$ETCDPILOT_LAB" != must; } ;; \
 	esac
 
-faults: $(STAMP) lab    ## the long forms: a kill at thirty moments, every line of etcd (needs root on Linux)
+faults: $(STAMP) lab    ## the long forms: every change with every fault on real hosts, a kill at thirty moments, every line of etcd
 	@ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q --timeout 1800 --ignore tests/hosts && \
-	ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q --timeout 1800 tests/hosts
+	ETCDPILOT_LONG=1 $(BIN)/python -m pytest -q --timeout 1800 tests/hosts && \
+	$(BIN)/python lab/faults
 
 bench: $(STAMP)         ## speeds beside what one would do otherwise; fails where a budget is missed
 	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/python -m compileall -q src; missed=""; \

@@ -127,7 +127,7 @@ class Host:
 
     # Power
 
-    def power_on(self, within: float = 30) -> None:
+    def power_on(self, within: float = 90) -> None:
         """Boots what is on its disk, and returns once it has booted and answers on SSH."""
         self._machine.power_on()
         self.wait_until_up(within)
@@ -138,13 +138,13 @@ class Host:
         self.stop_injecting()
         self._machine.power_cut()
 
-    def power_off(self, within: float = 30) -> None:
+    def power_off(self, within: float = 90) -> None:
         """An orderly shutdown."""
         self.stop_injecting()
         os.kill(self._leader(), signal.SIGRTMIN + 4)  # to systemd: start poweroff.target
         self._machine.wait_until_off(within)
 
-    def reboot(self, within: float = 30) -> None:
+    def reboot(self, within: float = 90) -> None:
         """An orderly reboot; returns once the host is back."""
         self.power_off(within)
         self.power_on(within)
@@ -153,7 +153,7 @@ class Host:
         """As `power_on`, without the wait."""
         self._machine.power_on()
 
-    def wait_until_up(self, within: float = 30) -> None:
+    def wait_until_up(self, within: float = 90) -> None:
         """Until sshd sends its banner and systemd has no job left of the boot."""
         deadline = time.monotonic() + within
         while not self._answers_ssh():

@@ -64,6 +64,7 @@ def run_all(chosen: list[Cell], into: Path, until: float, lines: dict[str, int])
             with into.open("a") as records:
                 records.write(json.dumps(found.document()) + "\n")
             print(f"{number:3}/{len(chosen)} {spoken(found)}", flush=True)
+    print(table.page(table.read([into])))
     return 1 if broken else 0
 
 
@@ -99,7 +100,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--fault", default="", help="only runs with this one")
     parser.add_argument("--skip", action="append", default=[], metavar="OPERATION")
     parser.add_argument("--version", default="", help="of etcd; else they are spread")
-    parser.add_argument("--into", default="fault-runs.jsonl", help="one line a run is added to it")
+    parser.add_argument("--into", default="build/fault-runs.jsonl", help="one line a run is added to it")
     parser.add_argument(
         "--known", nargs="*", default=[], metavar="FILE", help="records that tell how many moments there are"
     )

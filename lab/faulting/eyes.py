@@ -16,12 +16,12 @@ from typing import Any
 
 from lab.faulting.faults import Scene
 
-EVERY = 0.2
+EVERY = 0.25
 
 
 @dataclass
 class Eyes(threading.Thread):
-    """Which hosts run an etcd that hears the others, five times a second, until told to stop."""
+    """Which hosts run an etcd that hears the others, four times a second, until told to stop."""
 
     scene: Scene
     seen: list[tuple[float, frozenset[str]]] = field(default_factory=list)

@@ -24,7 +24,7 @@ from etcdpilot.model.answers import MemberList, MemberStatus
 from etcdpilot.model.errors import EtcdpilotError
 from etcdpilot.testing import load
 
-EVERY, PATIENCE = 0.3, 0.5
+EVERY, PATIENCE = 0.5, 0.5
 Told = tuple[MemberStatus, MemberList]
 
 

@@ -24,7 +24,7 @@ from lab.host import Host
 from lab.probes import until
 from lab.site import DYING, ETCDPILOT, Site
 
-RATE = 25.0
+RATE = 10.0
 TOLD = "told.jsonl"  # in the site's folder: what the members say of themselves
 HOLD = 6.0  # seconds that a fault stays, unless the verb ends before
 MOST_PIECES = 90

@@ -90,7 +90,8 @@ class Stages:
 
     def _build(self, version: str) -> Stage:
         folder = self.lab.folder / "stages" / version
-        self.lab.clean(len(self.lab.all_hosts))
+        if self._stands or self._made:
+            self.lab.clean(len(self.lab.all_hosts))  # a lab that has just come up is clean
         shutil.rmtree(self.site_folder, ignore_errors=True)
         site = self.site()
         site.init_with(etcd_folder() / version, *(host.address for host in self.lab.all_hosts[:MEMBERS]))
