@@ -232,14 +232,31 @@ def cause_of_a_failed_start(site: Site, code: int = 6) -> str:
     return said
 
 
-def test_a_wrong_peer_url_is_named(site: Site) -> None:
-    other = "10.77.0.99"
-    site.init()
-    host = site.lab.hosts[2].address
-    site.edit((f"host: {host}}}", f"host: {host}, address: {other}}}"))
-    said = cause_of_a_failed_start(site)
-    assert f"the address {other}:23" in said and "is not one of this host" in said, said
-    assert f"waiting for quorum (2/3) — etcd-2: the address {other}:2380 is not one of this host" in said, said
+def with_addresses_of_nobody(site: Site, *which: int) -> Site:
+    """Members that advertise, and shall listen at, an address that their hosts do not have."""
+    for number in which:
+        host = site.lab.hosts[number].address
+        site.edit((f"host: {host}}}", f"host: {host}, address: 10.77.0.9{number}}}"))
+    return site
+
+
+def test_a_wrong_peer_url_is_named_before_anything_is_touched(site: Site) -> None:
+    said = with_addresses_of_nobody(site.init(), 2).apply(code=3)
+    address = site.lab.hosts[2].address
+    told = f"The connections of etcd-2 to its peers come from {address}, which its certificate does not name. [I13]"
+    assert said.count(told) == 1, said
+    assert site.lab.hosts[0].show("etcd", "LoadState") == "not-found"
+
+
+@pytest.mark.parametrize("wrong", [(1, 2), *([(2,)] if LONG else [])], ids=len)
+def test_wrong_peer_urls_that_only_etcd_notices_are_named_without_waiting_for_what_cannot_come(
+    site: Site, wrong: tuple[int, ...]
+) -> None:
+    """Without certificates; with two such members of three the third has come up, and waits for them."""
+    said = cause_of_a_failed_start(with_addresses_of_nobody(site.init().edit(("mode: mutual", "mode: off")), *wrong))
+    for number in wrong:
+        assert f"etcd-{number}: the address 10.77.0.9{number}:23" in said, said
+    assert f"waiting for quorum ({3 - len(wrong)}/3) — etcd-" in said and "is not one of this host" in said, said
 
 
 def test_a_name_missing_in_a_certificate_is_named(site: Site) -> None:

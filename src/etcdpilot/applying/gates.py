@@ -28,6 +28,7 @@ CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
 # How long every silent member may have a known cause before the wait is given up: systemd tries again every five
 # seconds, so three tries have failed by then; a local process that has ended does not come back.
 CAUSE_STANDS = {HostKind.LOCAL: 0.0, HostKind.SSH: 15.0}
+READY = "it runs, and waits for the others"
 KEPT_OUT_STANDS = 15.0  # of a member that runs: whoever refuses it may be restarting with other certificates
 
 
@@ -51,7 +52,7 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
             if kept_out := await kept_out_causes(unexplained, world):
                 causes, stands = causes | kept_out, KEPT_OUT_STANDS
             lasting = [name for name, why in causes.items() if not passes(why)]
-            known_since = (known_since or now) if len(lasting) == len(silent) else None
+            known_since = (known_since or now) if explains(lasting, silent, world) else None
             yield waiting_for(names, silent, causes, seen)
         if known_since is not None and now - known_since >= stands:
             raise did_not_start(causes)
@@ -87,10 +88,18 @@ async def kept_out_causes(silent: list[str], world: RealWorld) -> dict[str, str]
     return {name: why for name, why in found.items() if why}
 
 
+def explains(lasting: list[str], silent: list[str], world: RealWorld) -> bool:
+    """Whether no more need be waited for: each has its cause, or so many have one that the others never get a quorum."""
+    voters = len(world.wanted.members)
+    return len(lasting) == len(silent) or voters - len(lasting) < voters // 2 + 1
+
+
 def waiting_for(names: tuple[str, ...], silent: list[str], causes: dict[str, str], seen: EtcdSeen) -> str:
-    up = len(names) - len(silent)
-    reasons = "; ".join(f"{name}: {causes.get(name) or reason(seen, name)}" for name in silent)
-    return f"waiting for quorum ({up}/{len(names)}) — {reasons}"
+    """A member without a cause of its own, where another has one, has come up and waits for it."""
+    ready = [name for name in silent if causes and not causes.get(name)]
+    up = len(names) - len(silent) + len(ready)
+    whys = {name: causes.get(name) or (READY if name in ready else reason(seen, name)) for name in silent}
+    return f"waiting for quorum ({up}/{len(names)}) — {'; '.join(f'{name}: {why}' for name, why in whys.items())}"
 
 
 def reason(seen: EtcdSeen, name: str) -> str:

@@ -122,7 +122,7 @@ async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan:
     agreed = await pilot.plan(site)
     if consent.before is not None:
         require_the_same(consent.before, agreed)
-    click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
+    click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
     require_no_refusals(agreed)
     if agreed.changes_nothing:
         if not planning.unfinished(site.wanted, agreed):
@@ -191,7 +191,8 @@ async def show(events_of: AsyncIterator[Event], *, events: bool, quiet: bool = F
 def require_no_refusals(plan_: Plan) -> None:
     if plan_.refusals:
         first = plan_.refusals[0]
-        raise Refused(first.what, why=first.why, remedy=first.remedy)
+        number = f" [{first.invariant}]" if first.invariant else ""
+        raise Refused(first.what + number, why=first.why, remedy=first.remedy)
 
 
 def save_plan(path: Path, found: Plan) -> None:

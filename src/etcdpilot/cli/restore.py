@@ -157,7 +157,7 @@ async def carry_out(site: Site, source: Source | None, wish: Wish, consent: Cons
         settled = recovering.settle(site, source, wish)
         agreed = await recovering.plan(site, settled)
         if time == 1 or events:
-            click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
+            click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
         require_no_refusals(agreed)
         if not asked:
             ask(site, settled.source.name, settled.verb, consent)

@@ -29,7 +29,7 @@ async def restart_all(chosen: Chosen, *, yes: bool, events: bool) -> None:
     async with pilot.opened(chosen.wanted, chosen.state) as site, pilot.at_work(site, "restart"):
         agreed = await pilot.restart(site)
         if not events:
-            click.echo(human.plan_text(agreed))
+            click.echo(human.agreement_text(agreed))
         require_no_refusals(agreed)
         if not yes:
             agree(f"Restart {chosen.wanted.name}?")

@@ -80,7 +80,7 @@ async def plan_and_do(
         if agreed.changes_nothing:
             click.echo(document.line(document.plan_document(agreed)) if events else nothing)
             return
-        click.echo(document.line(document.plan_document(agreed)) if events else human.plan_text(agreed))
+        click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
         require_no_refusals(agreed)
         if not yes:
             agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")

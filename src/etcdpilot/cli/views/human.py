@@ -21,7 +21,7 @@ from etcdpilot.model.status import Backups, MemberRow, Status
 from etcdpilot.model.steps import listed
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, refusals: tuple[Refusal, ...] | None = None) -> str:
     """The steps, each with the quorum it leaves; then what stands in the way."""
     lines = [f"! {clean(warning)}" for warning in plan.warnings]
     if plan.changes_nothing:
@@ -34,8 +34,13 @@ def plan_text(plan: Plan) -> str:
         if each.leaves != each.relies_on:
             lines.append(f"     {each.leaves}    {quorum_text(each.leaves.quorum)}")
     lines += [line for change in plan.changes for line in change_lines(change)]
-    lines += [line for refusal in plan.refusals for line in refusal_lines(refusal)]
+    lines += [line for refusal in (plan.refusals if refusals is None else refusals) for line in refusal_lines(refusal)]
     return "\n".join(lines)
+
+
+def agreement_text(plan: Plan) -> str:
+    """The plan as it is shown before it is carried out: its first refusal is left to the error that follows."""
+    return plan_text(plan, plan.refusals[1:])
 
 
 def change_lines(change: FileChange) -> list[str]:
