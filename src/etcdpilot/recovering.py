@@ -207,5 +207,5 @@ async def take_away(folder: Path) -> None:
     for each in folder.iterdir():
         if each.is_dir():
             shutil.rmtree(each, ignore_errors=True)
-        else:
+        elif each != StateFolder(folder).lock:
             each.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from etcdpilot import pilot
 from etcdpilot.etcd.client import Client
 from etcdpilot.etcd.txn import Put
@@ -18,6 +20,7 @@ from tests.local.changing import Cluster
 from tests.local.snapshot_lab import fill_in_bulk
 
 LONG = os.environ.get("ETCDPILOT_LONG") == "1"
+in_the_long_form = pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 KEYS, SIZE = (100_000, 5_000) if LONG else (300, 200)
 
 

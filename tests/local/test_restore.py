@@ -18,7 +18,7 @@ from etcdpilot.model.restoring import can_bump
 from etcdpilot.model.versions import Version
 from tests.etcd_versions import Etcd, all_versions, every_line, usual_lines
 from tests.local.changing import EVERY_MOMENT, KILLED
-from tests.local.restoring import KEYS, LONG, Restoring, fill
+from tests.local.restoring import KEYS, LONG, Restoring, fill, in_the_long_form
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(1800 if LONG else 300)]
 if not every_line():
@@ -90,6 +90,7 @@ def test_killed_at_every_step_one_more_command_finishes_and_the_old_data_are_the
     cluster.old_data_is_there()
 
 
+@in_the_long_form
 def test_between_the_end_of_the_old_cluster_and_the_start_of_the_new_nothing_else_is_done(cluster: Restoring) -> None:
     up(cluster, NEWEST)
     saved(cluster)
@@ -102,6 +103,7 @@ def test_between_the_end_of_the_old_cluster_and_the_start_of_the_new_nothing_els
     is_proved(cluster)
 
 
+@in_the_long_form
 def test_what_is_begun_gives_way_to_another_snapshot(cluster: Restoring) -> None:
     up(cluster, NEWEST)
     saved(cluster, "one.db")
@@ -152,6 +154,7 @@ def test_a_file_that_is_no_sound_snapshot_of_this_cluster_touches_nothing(cluste
     is_proved(cluster, 1)
 
 
+@in_the_long_form
 def test_a_snapshot_from_before_an_earlier_restore_is_of_this_cluster(cluster: Restoring) -> None:
     up(cluster, NEWEST, 1)
     saved(cluster, "one.db")
@@ -182,6 +185,7 @@ def test_a_snapshot_taken_under_nospace_is_restored_into_a_cluster_that_writes(c
     assert snapshot.exists()
 
 
+@in_the_long_form
 def test_a_watcher_that_knew_later_revisions_is_told_so(cluster: Restoring) -> None:
     up(cluster, NEWEST, 1)
     saved(cluster)
@@ -199,6 +203,7 @@ def test_a_watcher_that_knew_later_revisions_is_told_so(cluster: Restoring) -> N
         cluster.client_do(watch)
 
 
+@in_the_long_form
 def test_a_cluster_comes_back_in_another_size_and_into_another_cluster(cluster: Restoring, tmp_path: Path) -> None:
     up(cluster, NEWEST)
     snapshot = saved(cluster)
@@ -292,7 +297,7 @@ def test_a_restore_is_not_begun_without_a_word(cluster: Restoring) -> None:
     assert cluster.pids() == before and not (cluster.state / "restore.json").exists()
 
 
-@pytest.mark.parametrize("etcd", RUN, ids=str)
+@pytest.mark.parametrize("etcd", RUN if LONG else RUN[-1:], ids=str)
 def test_what_the_classic_tutorial_restores_by_hand_is_restored_from_a_backup_of_ours(
     cluster: Restoring, etcd: Etcd
 ) -> None:
@@ -326,6 +331,7 @@ def test_what_the_classic_tutorial_restores_by_hand_is_restored_from_a_backup_of
     assert json.loads(status.stdout)["revision"] == 2
 
 
+@in_the_long_form
 def test_while_one_restores_the_second_is_told_who(cluster: Restoring) -> None:
     up(cluster, NEWEST)
     saved(cluster)
