@@ -166,6 +166,20 @@ def test_a_member_moves_to_other_ports_and_stays_who_it_is(cluster: Cluster, etc
     cluster.is_settled("etcd-0", "etcd-1", "etcd-2")
 
 
+def test_a_member_that_is_down_moves_too_and_the_others_are_told_before_it_starts(cluster: Cluster):
+    """As a machine does that comes back with another address and its old disk."""
+    cluster.begin_with(3)
+    row = cluster.rows()["etcd-1"]
+    cluster.kill("etcd-1")
+    client, peer = cluster.ports[5]
+    cluster.edit(cluster.line(1), f"  - {{name: etcd-1, client-port: {client}, peer-port: {peer}}}")
+    with cluster.under_load():
+        cluster.run("apply", "--yes")
+    now = cluster.rows()["etcd-1"]
+    assert now["id"] == row["id"] and now["peer_urls"] == [f"https://127.0.0.1:{peer}"]
+    cluster.is_settled("etcd-0", "etcd-1", "etcd-2")
+
+
 def test_a_learner_that_a_cut_off_run_left_is_promoted(cluster: Cluster):
     cluster.begin_with(3)
     client, peer = cluster.ports[3]

@@ -18,7 +18,9 @@ from etcdpilot.model.cluster import TlsMode
 from etcdpilot.model.errors import EtcdpilotError
 from etcdpilot.model.events import Waiting
 from etcdpilot.model.identity import as_hex
+from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import MemberState
+from etcdpilot.model.observation import DataSeen
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.steps import Step, WriteFiles
 from etcdpilot.model.versions import Version
@@ -312,3 +314,24 @@ def test_the_way_to_3_6_is_closed_while_the_second_api_is_served():
     site.hosts["etcd-1"].environment = (("ETCD_ENABLE_V2", "true"),)
     found = plan_of(site)
     assert "etcd-1 serve it" in found.refusals[0].what and found.refusals[0].invariant == "I20"
+
+
+def test_a_member_does_not_go_to_a_machine_that_holds_nothing_of_it():
+    """Its peer URL is on the new machine; it answers from the old one."""
+    site = built(Case(("voting",) * 3 + ("absent",) * 2, (0, 1, 2), frozenset(), BEFORE, (), False))
+    seen = site.seen()
+    empty = Known(replace(seen.reachable["etcd-1"], process=None, data=DataSeen(False, False, False, 0)))
+    hosts = tuple((name, empty if name == "etcd-1" else host) for name, host in seen.hosts)
+    found = planning.plan(site.wanted, replace(seen, hosts=hosts), site.follow(), site.clock.now())
+    assert [each.invariant for each in found.refusals] == ["I7"] and "runs somewhere else" in found.refusals[0].what
+
+
+def test_a_member_that_comes_back_at_another_address_is_told_of_before_it_starts():
+    site = built(Case(("voting", "stopped", "voting") + ("absent",) * 2, (0, 1, 2), frozenset(), BEFORE, (), False))
+    old = ("http://192.0.2.77:2380",)
+    site.change("etcd-1", lambda entry: replace(entry, peer_urls=old))
+    former = replace(site.wanted.member("etcd-1"), advertise_peer_urls=old)
+    site.wanted = replace(site.wanted, before=(former,))
+    steps = [str(each.step) for each in plan_of(site).steps]
+    told = next(place for place, step in enumerate(steps) if step.startswith("tell the cluster that etcd-1 moves"))
+    assert told < steps.index("start etcd-1")

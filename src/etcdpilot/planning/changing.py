@@ -7,10 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.identity import as_hex
 from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import InstallBinaries, MoveData, MoveLeader, Step, StopMembers, WriteFiles
+from etcdpilot.model.steps import (
+    InstallBinaries,
+    MoveData,
+    MoveLeader,
+    Step,
+    StopMembers,
+    UpdateMember,
+    WriteFiles,
+)
 from etcdpilot.planning.building import Files, all_changes
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.encryption import crossing, from_half_way, to_half_way
@@ -42,6 +51,8 @@ def change(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> It
     if renewed:
         yield WriteFiles(tuple(renewed.items()), because="their certificates are due")
     on_the_way = crossing(ground)
+    if not on_the_way:
+        yield from told_of_moves(ground, reasons)
     yield from revive(wanted, seen, memory, {} if on_the_way else changes)
     yield from leftovers(ground)
     members = tuple(membership_steps(ground))
@@ -68,6 +79,19 @@ def last_successor(steps: tuple[Step, ...]) -> str:
 
 def is_member(name: str, seen: Seen) -> bool:
     return seen.membership.state_of(name) in (MemberState.VOTING, MemberState.DOWN, MemberState.LEARNING)
+
+
+def told_of_moves(ground: Ground, reasons: dict[str, str]) -> Iterator[Step]:
+    """Members that listen at their new place already, or will from their next start: the others must find them there.
+
+    Whoever is restarted for it is told of in its turn.
+    """
+    for member in ground.wanted.members:
+        entry = ground.entries.get(member.name)
+        if entry is None or member.name in reasons or member.name not in ground.seen.reachable:
+            continue
+        if set(entry.peer_urls) != set(member.advertise_peer_urls) and ground.seen.membership.quorum.holds:
+            yield UpdateMember(member.name, as_hex(entry.id), member.advertise_peer_urls)
 
 
 def revive(wanted: ClusterSpec, seen: Seen, memory: Memory, changes: Files) -> Iterator[Step]:

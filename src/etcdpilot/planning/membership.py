@@ -18,6 +18,7 @@ def membership_refusals(ground: Ground, waived: frozenset[str]) -> Iterator[Refu
     yield from nobody_can_let_go(ground)
     yield from clusters_mixed(ground)
     yield from members_of_nobody(ground)
+    yield from members_that_run_elsewhere(ground)
     if THIN not in waived:
         yield from thin_replacements(ground)
 
@@ -63,6 +64,24 @@ def members_of_nobody(ground: Ground) -> Iterator[Refusal]:
                 "If it belongs there, add it to the cluster file with that peer URL. If it does not, take it out "
                 f"yourself:\n    etcdpilot ctl -- member remove {as_hex(entry.id)}",
                 "I24",
+            )
+
+
+def members_that_run_elsewhere(ground: Ground) -> Iterator[Refusal]:
+    """A member answers, and not on the machine that the file names, where there is nothing of it."""
+    for member in ground.wanted.members:
+        host = ground.seen.reachable.get(member.name)
+        if host is None or ground.seen.membership.state_of(member.name) is not MemberState.VOTING:
+            continue
+        if host.process is None and not host.data.has_member and not host.data.exists:
+            yield Refusal(
+                f"{member.name} is to stand on {member.host}, and runs somewhere else.",
+                f"{member.host} holds nothing of it. A member goes to another machine with its data, or is replaced there "
+                "by a new one.",
+                "To replace it, put its old host back into the cluster file, then:\n    etcdpilot member replace "
+                f"{member.name} --host {member.host}\nTo move it, stop it, bring {member.paths.data} there, and run this "
+                "again.",
+                "I7",
             )
 
 
