@@ -517,3 +517,16 @@ class TestTheFilledInDocument:
         probe = f"import sys, etcdpilot.spec.build, etcdpilot.spec.write; print([m for m in ({modules}) if m in sys.modules])"
         ran = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == "[]"
+
+    def test_the_backup_section_is_read_with_its_defaults_and_paths_beside_the_file(self) -> None:
+        text = SMALL + "backup: {store: s3://b/etcd, endpoint: https://h:1, credentials-file: s3.ini, schedule: 6h}\n"
+        kept = json.loads(json.dumps(resolve(text, "cluster.yaml", "/srv")))
+        said = build(kept).backup
+        assert said is not None and said.keep is None and said.schedule == "6h"
+        assert dict(said.options) == {"endpoint": "https://h:1", "credentials-file": "/srv/s3.ini"}
+        assert (said.on_members.directory, said.on_members.schedule, said.on_members.keep) == (
+            "/var/backups/etcd",
+            "6h",
+            7,
+        )
+        assert build(resolve(SMALL, "cluster.yaml", "/srv")).backup is None

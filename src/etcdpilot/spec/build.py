@@ -78,7 +78,7 @@ def backup(said: Document | None) -> BackupSpec | None:
 
     return BackupSpec(
         store=said["store"],
-        options=pairs(said["options"]),
+        options=tuple(said["options"].items()),
         schedule=said["schedule"],
         keep=RetentionPolicy(**said["keep"]) if said["keep"] else None,
         on_members=OnMembers(**said["on_members"]),
