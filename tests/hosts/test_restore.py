@@ -71,6 +71,7 @@ def test_a_cluster_is_restored_on_its_own_hosts_however_often_the_controller_die
         until(site.healthy, 30)
 
 
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 def test_a_machine_that_was_said_to_be_gone_comes_back_and_is_taken_in_as_a_new_member(site: Site) -> None:
     built(site)
     dead = site.lab.hosts[2]
@@ -87,6 +88,7 @@ def test_a_machine_that_was_said_to_be_gone_comes_back_and_is_taken_in_as_a_new_
     is_restored(site)
 
 
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 def test_a_disk_that_is_full_on_one_host_is_told_before_anything_stops(site: Site) -> None:
     site.lab.hosts[1].disk("/var/lib/etcd", 200)
     built(site)
@@ -102,6 +104,7 @@ def test_a_disk_that_is_full_on_one_host_is_told_before_anything_stops(site: Sit
     assert "member.aside-" in site.lab.hosts[1].says("ls /var/lib/etcd")
 
 
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 def test_a_cluster_is_restored_on_other_hosts_beside_the_one_it_was_taken_from(site: Site, tmp_path: Path) -> None:
     built(site, RUN[-1], site.lab.hosts[0].address)
     other = Site(site.lab, tmp_path / "other", "staging")
@@ -111,3 +114,37 @@ def test_a_cluster_is_restored_on_other_hosts_beside_the_one_it_was_taken_from(s
     site.run("restore", "s.db", "--to", str(other.file), "--yes-i-mean", "staging")
     is_restored(other, 2)
     assert site.ctl("get", "kept", "--print-value-only") == "after the backup\n"
+
+
+def test_a_majority_that_is_lost_for_good_is_rebuilt_from_the_survivor_and_grows_back(site: Site) -> None:
+    built(site)
+    site.ctl("put", "last", "word")
+    site.lab.hosts[1].power_cut()
+    site.lab.hosts[2].run("systemctl kill -s KILL etcd; systemctl stop etcd; mv /var/lib/etcd /var/lib/burnt")
+    refused = site.run("recover", "quorum", *MEANT, code=3)
+    assert "--lost etcd-1" in refused.stderr
+    asked = site.run("recover", "quorum", "--lost", "etcd-1", "--yes", code=3)
+    assert "taking a snapshot of etcd-0, which runs" in asked.stdout and "--yes-i-mean prod" in asked.stderr
+    site.run("recover", "quorum", "--lost", "etcd-1", *MEANT)
+    states = {row["name"]: row["state"] for row in site.says("status")["members"]}
+    assert states == {"etcd-0": "voting", "etcd-1": "absent", "etcd-2": "voting"}
+    site.lab.hosts[1].power_on()
+    site.apply()
+    assert [row["state"] for row in site.says("status")["members"]] == ["voting"] * 3
+    assert site.ctl("get", "last", "--print-value-only") == "word\n"
+    assert site.healthy() and site.settled()
+    assert "etcd.aside-" in site.lab.hosts[0].says("ls /var/lib")
+
+
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
+def test_a_survivor_that_is_down_is_copied_over_ssh_and_its_log_played_out(site: Site) -> None:
+    built(site)
+    site.ctl("put", "last", "word")
+    for host in site.lab.hosts:
+        host.run("systemctl kill -s KILL etcd; systemctl stop etcd")
+    for host in site.lab.hosts[1:]:
+        host.run("mv /var/lib/etcd /var/lib/burnt")
+    said = site.run("recover", "quorum", *MEANT).stdout
+    assert "playing its log out" in said
+    assert site.healthy() and site.settled()
+    assert site.ctl("get", "last", "--print-value-only") == "word\n"
