@@ -19,7 +19,8 @@ from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.handshakes import Handshake, HandshakeOutcome
 from etcdpilot.observing.handshake import Identity, Target, shake_hands
 from etcdpilot.observing.memory import authority, trusted
-from etcdpilot.rendering.certificate_files import client_authority, peer_authority
+from etcdpilot.rendering.certificate_files import OPERATOR, client_authority, peer_authority
+from etcdpilot.rendering.security import tls_options
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -38,6 +39,7 @@ class Listener:
     authority: str
     url: str
     server_name: str
+    visitor: str  # the common name of somebody whom it lets in
 
     def __str__(self) -> str:
         return f"the {self.role} port of {self.member}"
@@ -94,7 +96,7 @@ def patience(wrong: list[tuple[Listener, Handshake]], complaint: str, waited: fl
     where, said = wrong[0]
     if waited > DEADLINE:
         raise ClusterFailed(
-            f"{where} {complaint}.".capitalize(),
+            f"T{str(where)[1:]} {complaint}.",
             why=f"{said}.",
             remedy="Nothing was changed by this step. Restart that member, then run the same again; it goes on from here:\n"
             "    etcdpilot restart",
@@ -110,9 +112,9 @@ async def meet_all(place: Place | None, world: RealWorld) -> list[tuple[Listener
             for each in listeners(world)
             if place is None or can_sign(place(world.state.root, each.authority), world)
         ]
-        identities = {each.authority: probe(place, each.authority, Path(folder), world) for each in wanted}
+        shown = {(each.role, each.visitor): probe(place, each, Path(folder), world) for each in wanted}
         targets = [
-            Target(each.url, anchors(each.authority, world), identities[each.authority], each.server_name)
+            Target(each.url, anchors(each.authority, world), shown[each.role, each.visitor], each.server_name)
             for each in wanted
         ]
         met = await asyncio.gather(*(shake_hands(target) for target in targets))
@@ -134,28 +136,31 @@ def listeners(world: RealWorld) -> Iterator[Listener]:
     for member in wanted.members:
         endpoint = world.door.endpoints[member.name]
         name = endpoint.name or endpoint.host
-        yield Listener(member.name, "client", client_authority(wanted), f"https://{endpoint.address}", name)
-        yield Listener(member.name, "peer", peer_authority(wanted), member.advertise_peer_urls[0], "")
+        yield Listener(member.name, "client", client_authority(wanted), f"https://{endpoint.address}", name, OPERATOR)
+        told = dict(member.options) | tls_options(wanted, member)
+        if "peer-cert-allowed-hostname" not in told:  # there nobody is let in who does not stand at that address
+            visitor = told.get("peer-cert-allowed-cn", member.name).partition(",")[0]
+            yield Listener(member.name, "peer", peer_authority(wanted), member.advertise_peer_urls[0], "", visitor)
 
 
 def anchors(name: str, world: RealWorld) -> bytes:
     return "".join(each.certificate for each in trusted(world.state, name)).encode()
 
 
-def probe(place: Place | None, name: str, folder: Path, world: RealWorld) -> Identity | None:
+def probe(place: Place | None, listener: Listener, folder: Path, world: RealWorld) -> Identity | None:
     """A client certificate for some minutes, in a folder that goes away with it. It names no host: where it names one,
     a peer listener would compare that with where we come from."""
     if place is None:
         return None
     from etcdpilot.pki.authority import issue, load_authority
 
-    stem = place(world.state.root, name)
-    pair = world.state.pair_at(stem)
+    pair = world.state.pair_at(place(world.state.root, listener.authority))
     assert pair is not None
-    spec = CertificateSpec.of_client("etcdpilot-probe", authority=name, lifetime=PROBE_LIFETIME)
+    spec = CertificateSpec.of_client(listener.visitor, authority=listener.authority, lifetime=PROBE_LIFETIME)
     signer = load_authority(pair.certificate.encode(), pair.key.encode(), opened(pair))
     issued = issue(signer, spec, world.clock.now())
-    identity = Identity(folder / f"{name}.crt", folder / f"{name}.key")
+    stem = f"{listener.role}-{listener.visitor}"
+    identity = Identity(folder / f"{stem}.crt", folder / f"{stem}.key")
     for path, data in ((identity.certificate, issued.certificate_pem), (identity.key, issued.key_pem)):
         path.touch(mode=0o600)
         path.write_bytes(data)

@@ -19,10 +19,15 @@ class CertificateRow:
     purpose: str  # peer authority, server, peer, client, operator
     used_by: str
     facts: CertificateFacts | None
+    ends: datetime | None = None  # where it is known and the certificate is not here
     key_matches: bool | None = None
     trusted: bool | None = None  # whether its chain leads to an authority of this cluster
     shown: bool | None = None  # whether the listener shows this one
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def not_after(self) -> datetime | None:
+        return self.facts.not_after if self.facts else self.ends
 
     @property
     def is_due(self) -> bool:

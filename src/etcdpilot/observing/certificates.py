@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from etcdpilot.etcd.door import Door
@@ -11,6 +12,7 @@ from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.certificate_rows import CertificateReport, CertificateRow
 from etcdpilot.model.certificates import CertificateFacts, Purpose
 from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.errors import SpecError
 from etcdpilot.model.findings import Finding, Severity
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.memory import AuthorityKept, Memory
@@ -63,7 +65,9 @@ def authority_row(kept: AuthorityKept, used_by: str, ground: Ground) -> Certific
 
     path = f"authorities/{kept.name}.crt"
     findings = judge_authority(kept.facts, f"{CONTROLLER} {kept.name}", ground.now)
-    return CertificateRow(CONTROLLER, path, kept.name, used_by, kept.facts, True, True, None, findings)
+    return CertificateRow(
+        CONTROLLER, path, kept.name, used_by, kept.facts, key_matches=True, trusted=True, findings=findings
+    )
 
 
 def operator_row(facts: CertificateFacts, ground: Ground) -> CertificateRow:
@@ -73,9 +77,18 @@ def operator_row(facts: CertificateFacts, ground: Ground) -> CertificateRow:
     way_up = chain_of(pair.certificate, ground.trusted(client_authority(ground.wanted))) if pair else ()
     use = Use(f"{CONTROLLER} client.crt", Purpose.CLIENT, chain=way_up if ground.wanted.tls.given is None else None)
     findings = judge(facts, use, ground.now)
-    return CertificateRow(
-        CONTROLLER, "client.crt", "operator", "etcdpilot itself", facts, True, bool(way_up), None, findings
-    )
+    row = CertificateRow(CONTROLLER, "client.crt", "operator", "etcdpilot itself", facts)
+    return replace(row, key_matches=operator_key_matches(ground), trusted=bool(way_up), findings=findings)
+
+
+def operator_key_matches(ground: Ground) -> bool:
+    from etcdpilot.pki.reading import key_matches
+
+    pair = ground.state.operator()
+    try:
+        return pair is not None and key_matches(pair.key.encode(), pair.certificate.encode())
+    except SpecError:
+        return False
 
 
 def client_row(client: IssuedClient, ground: Ground) -> CertificateRow:
@@ -84,9 +97,9 @@ def client_row(client: IssuedClient, ground: Ground) -> CertificateRow:
     signer = signers.get(client.authority_key_id)
     findings = tuple(client_findings(client, signer, ground))
     path = f"{client.directory}/{client.name}.crt"
-    return CertificateRow(
-        "issued", path, f"client {client.common_name}", "a client", None, None, bool(signer), None, findings
-    )
+    row = CertificateRow("issued", path, f"client {client.common_name}", "a client", None)
+    ends = datetime.fromisoformat(client.not_after)
+    return replace(row, ends=ends, trusted=bool(signer), findings=findings)
 
 
 def client_findings(client: IssuedClient, signer: AuthorityKept | None, ground: Ground) -> Iterator[Finding]:

@@ -98,6 +98,13 @@ def no_rescue_now(
         return
     if new_authority and (refusal := no_other_signer(wanted, memory)):
         yield refusal
+    if not memory.formed:
+        yield Refusal(
+            f"There is no cluster {wanted.name} to rescue.",
+            "None was built from here, and the hosts do not agree on one, or nobody remembers its token.",
+            "Build one:\n    etcdpilot apply\nOr bring its state back:\n    etcdpilot state import FILE",
+        )
+        return
     yield from too_few_hosts(wanted, seen)
     under_way = is_under_way(memory)
     if answers(seen) and not under_way and (files_due(wanted, seen, memory, now) or new_authority):

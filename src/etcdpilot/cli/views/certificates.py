@@ -36,7 +36,7 @@ def report_text(report: CertificateReport) -> str:
 
 def cells(row: CertificateRow, now: datetime) -> tuple[str, ...]:
     subject = name_text(row.facts.subject) if row.facts else ""
-    days = str(row.facts.days_left(now)) if row.facts else ""
+    days = str((row.not_after - now).days) if row.not_after else ""
     states = (row.key_matches, row.trusted, row.shown)
     on_listener = row.purpose in ("server", "peer") and not (row.facts and row.facts.is_ca)
     applies = ("" if value is None and not on_listener else UNKNOWN[value] for value in states)
@@ -77,8 +77,8 @@ def row_document(row: CertificateRow, now: datetime) -> dict[str, Any]:
         "issuer": name_text(facts.issuer) if facts else None,
         "hosts": list(facts.hosts) if facts else None,
         "not_before": facts.not_before.isoformat() if facts else None,
-        "not_after": facts.not_after.isoformat() if facts else None,
-        "days_left": facts.days_left(now) if facts else None,
+        "not_after": row.not_after.isoformat() if row.not_after else None,
+        "days_left": (row.not_after - now).days if row.not_after else None,
         "fingerprint": facts.fingerprint if facts else None,
         "key_matches": row.key_matches,
         "trusted": row.trusted,
