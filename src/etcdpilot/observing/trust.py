@@ -36,8 +36,9 @@ class Side:
 def with_trust(memory: Memory, wanted: ClusterSpec, root: Path, seen: Seen) -> Memory:
     """The memory, with what would break on the way from what is installed to what was given."""
     given = wanted.tls.given
-    if given is None or not memory.formed:
-        return memory
+    running = [host for host in seen.reachable.values() if host.process is not None]
+    if given is None or not memory.formed or not running:
+        return memory  # who starts anew reads everything anew
     breaks = tuple(breaks_of(wanted, given, root, seen))
     return replace(memory, given=replace(memory.given, breaks=breaks))
 
