@@ -124,6 +124,8 @@ class Machine:
         """Starts booting; the caller waits for what it needs."""
         if self.on:
             return
+        # A supervisor that was killed with its machine leaves this behind, and the next one refuses to clear it.
+        shutil.rmtree(Path("/run/systemd/nspawn/propagate") / self.group, ignore_errors=True)
         groups = map(str, cgroups.make_cgroup(self.group))
         with (self.folder / "console").open("ab") as console:
             self._supervisor = subprocess.Popen(

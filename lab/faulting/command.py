@@ -36,10 +36,13 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print("\n".join(f"{cell.name}  {cell.version}" for cell in chosen))
         return 0
+    into = Path(arguments.into)
+    if arguments.go_on and into.exists():
+        through = {(row["operation"], row["fault"], row["turn"]) for row in table.read([into]) if not row["broken"]}
+        chosen = [cell for cell in chosen if (cell.operation.name, cell.fault.name, cell.turn) not in through]
     if (reason := why_not()) is not None or os.geteuid() != 0:
         print(f"no fault run here: {reason or 'it needs root'}")
         return 1
-    into = Path(arguments.into)
     into.parent.mkdir(parents=True, exist_ok=True)
     return run_all(chosen, into, arguments.until, lines)
 
@@ -107,6 +110,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument(
         "--share", default="1/1", metavar="I/N", help="of so many shares, each in a lab of its own, this one"
     )
+    parser.add_argument("--go-on", action="store_true", help="leave out what that file has as well done already")
     parser.add_argument("--until", type=float, default=0, metavar="MINUTES", help="begin no run after that")
     parser.add_argument("--list", action="store_true", help="print the runs and do none")
     parser.add_argument("--table", nargs="+", metavar="FILE", help="print the page of such files")
