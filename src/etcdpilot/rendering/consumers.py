@@ -25,10 +25,21 @@ class Access:
     key: str = ""
 
 
-# kubeadm's constant MinExternalEtcdVersion of these releases, and from 1.26 on the releases that Kubernetes' guide on
-# operating etcd names as the oldest for production (3.4.22, 3.5.6).
-FLOORS = (((1, 0), Version(3, 0, 14)), ((1, 10), Version(3, 1, 12)), ((1, 12), Version(3, 2, 18)))
-SINCE_GUIDE, OF_3_4, OF_3_5 = (1, 26), Version(3, 4, 22), Version(3, 5, 6)
+# The oldest etcd by release of Kubernetes: (since, of the lines up to 3.4, of 3.5 and later). Sources:
+# - kubeadm's constant MinExternalEtcdVersion (cmd/kubeadm/app/constants/constants.go): 3.0.14 before 1.10, 3.1.12, 3.2.18
+#   from 1.12 on; 3.5.24 where etcd 3.6 is the default and 3.5.24 stands in its map for what came before (kubernetes pull
+#   request 134779, October 2025, for 1.35).
+# - "Operating etcd clusters for Kubernetes" (kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd): the
+#   oldest for production are 3.4.22 and 3.5.6 as it read for 1.26, and 3.4.29 and 3.5.11 as it reads now; when that
+#   changed is not said, so the newer pair is taken from the first release on that came after 3.5.11 had been out for long.
+FLOORS = (
+    ((1, 0), Version(3, 0, 14), Version(3, 0, 14)),
+    ((1, 10), Version(3, 1, 12), Version(3, 1, 12)),
+    ((1, 12), Version(3, 2, 18), Version(3, 2, 18)),
+    ((1, 26), Version(3, 4, 22), Version(3, 5, 6)),
+    ((1, 31), Version(3, 4, 29), Version(3, 5, 11)),
+    ((1, 35), Version(3, 5, 24), Version(3, 5, 24)),
+)
 RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)?")
 FLANNEL_PREFIX = "/k8s/network"
 
@@ -66,9 +77,8 @@ def too_old_for(version: Version, kubernetes: str) -> str:
     if match is None:
         raise ValueError(f"{kubernetes} is no release of Kubernetes; write 1.29")
     release = (int(match[1]), int(match[2]))
-    floor = next(floor for since, floor in reversed(FLOORS) if release >= since)
-    if release >= SINCE_GUIDE:
-        floor = OF_3_5 if version.line >= (3, 5) else OF_3_4
+    _, older, newer = next(floors for floors in reversed(FLOORS) if release >= floors[0])
+    floor = newer if version.line >= (3, 5) else older
     if version >= floor:
         return ""
     return f"etcd {version} is older than {floor}, the oldest that Kubernetes {match[1]}.{match[2]} is to be run with"
