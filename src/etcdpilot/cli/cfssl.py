@@ -244,7 +244,8 @@ def read(name: str) -> bytes:
 
 
 def read_passphrase(name: str) -> bytes | None:
-    """From a file or $ETCDPILOT_PASSPHRASE, never from the command line, which every user of the machine can read."""
+    """From a file, $ETCDPILOT_CA_PASSPHRASE or $ETCDPILOT_PASSPHRASE, never from the command line, which every user of the
+    machine can read."""
     if name:
         return read(name).rstrip(b"\r\n")
-    return os.environb.get(b"ETCDPILOT_PASSPHRASE") or None
+    return os.environb.get(b"ETCDPILOT_CA_PASSPHRASE") or os.environb.get(b"ETCDPILOT_PASSPHRASE") or None

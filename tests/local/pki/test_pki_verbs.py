@@ -116,6 +116,31 @@ def test_a_mistake_has_cfssls_exit_code_and_clear_words_and_leaves_no_file(
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+REQUESTS = {
+    "malformed": ('{"CN": "x", "hosts": [', '"code":5300', "not JSON"),
+    "an unknown algorithm": ('{"CN": "x", "key": {"algo": "dsa", "size": 2048}}', '"code":2400', "invalid algorithm"),
+    "neither names nor addresses": ('{"CN": "x", "hosts": ["10.0.0.300", "a b"]}', '"code":9300', "10.0.0.300"),
+}
+
+
+@pytest.mark.parametrize("mistake", [*REQUESTS, "a sealed key", "another key"])
+def test_whatever_is_wrong_in_the_files_nothing_is_written(folder: Path, tmp_path: Path, mistake: str):
+    text, code, words = REQUESTS.get(mistake, ('{"CN": "x", "hosts": ["a"]}', "", ""))
+    (folder / "x.json").write_text(text)
+    if mistake == "a sealed key":
+        sealed = key_pem(load_key((folder / "ca-key.pem").read_bytes()), b"open sesame")
+        (folder / "ca-key.pem").write_bytes(sealed)
+        code, words = '"code":2100', "passphrase"
+    if mistake == "another key":
+        other = new_files(tmp_path / "other")
+        (folder / "ca-key.pem").write_bytes(other.authority.key_pem())
+        code, words = '"code":1000', "key"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ended = pki(folder, "gencert", *CA, "-profile=server", "x.json", "--bare", "made")
+    assert ended.returncode == 1 and code in ended.stderr and words in ended.stderr, ended.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 def test_the_passphrase_of_the_ca_comes_from_a_file_or_the_environment(folder: Path):
     plain = load_key((folder / "ca-key.pem").read_bytes())
     (folder / "ca-key.pem").write_bytes(key_pem(plain, b"open sesame"))
