@@ -74,8 +74,10 @@ def operator_row(facts: CertificateFacts, ground: Ground) -> CertificateRow:
     from etcdpilot.pki.judge import Use, judge
 
     pair = ground.state.operator()
-    way_up = chain_of(pair.certificate, ground.trusted(client_authority(ground.wanted))) if pair else ()
-    use = Use(f"{CONTROLLER} client.crt", Purpose.CLIENT, chain=way_up if ground.wanted.tls.given is None else None)
+    given = ground.wanted.tls.given is not None and ground.state.client_ca.exists()
+    trusted = ground.state.client_ca.read_bytes() if given else ground.trusted(client_authority(ground.wanted))
+    way_up = chain_of(pair.certificate, trusted) if pair else ()
+    use = Use(f"{CONTROLLER} client.crt", Purpose.CLIENT, chain=way_up)
     findings = judge(facts, use, ground.now)
     row = CertificateRow(CONTROLLER, "client.crt", "operator", "etcdpilot itself", facts)
     return replace(row, key_matches=operator_key_matches(ground), trusted=bool(way_up), findings=findings)

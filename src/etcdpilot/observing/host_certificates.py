@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -177,16 +178,52 @@ def stranger(place: str, path: str, facts: CertificateFacts) -> Finding:
 def given_row(
     member: MemberSpec, path: str, role: str, there: FileSeen | None, seen: dict[str, FileSeen], ground: Ground
 ) -> CertificateRow:
-    """Of somebody else's making: what it says, and how long; the judge of given files says the rest while planning."""
+    """Of somebody else's making. Whom it must satisfy are the authorities that lie beside it."""
+    from etcdpilot.pki.judge import judge_authority
+
     facts, purpose = facts_of(there), role.partition("_")[0]
     row = CertificateRow(member.name, path, purpose, "given", facts)
-    if facts is None:
+    if facts is None or there is None:
         return replace(row, findings=(missing(member.name, path, there is not None),))
-    from etcdpilot.pki.judge import Use, judge, judge_authority
+    if facts.is_ca:
+        return replace(row, findings=judge_authority(facts, f"{member.name} {path}", ground.now))
+    used_for, files = purpose_of_role(role), ground.wanted.tls.files
+    anchors = seen.get(f"{member.paths.tls}/{files.peer_ca if used_for is Purpose.PEER else files.client_ca}")
+    way_up = chain_of(there.text, anchors.text.encode() if anchors else b"")
+    key = seen.get(given_key_path(member, role, ground.wanted))
+    shown = ground.shown.get((member.name, used_for.value))
+    row = replace(
+        row,
+        key_matches=given_key_matches(member, role, key, there, ground),
+        trusted=bool(way_up),
+        shown=None if shown is None else shown == facts.fingerprint,
+    )
+    return replace(row, findings=(*judged(row, member, way_up, key, used_for, ground), *not_shown(row)))
 
-    where = f"{member.name} {path}"
-    found = judge_authority(facts, where, ground.now) if facts.is_ca else judge(facts, Use(where), ground.now)
-    return replace(row, findings=tuple(found))
+
+def purpose_of_role(role: str) -> Purpose:
+    return {"server_cert": Purpose.SERVER, "peer_cert": Purpose.PEER}.get(role, Purpose.CLIENT)
+
+
+def given_key_path(member: MemberSpec, role: str, wanted: ClusterSpec) -> str:
+    for file in certificate_files(wanted, member):
+        if isinstance(file.content, Given) and file.content.role == role.replace("_cert", "_key"):
+            return file.path
+    return ""
+
+
+def given_key_matches(
+    member: MemberSpec, role: str, key: FileSeen | None, there: FileSeen, ground: Ground
+) -> bool | None:
+    """Judged as a pair when they were given: on the host both must be those; None where other ones lie here by now."""
+    given = ground.wanted.tls.given
+    if given is None or key is None:
+        return False
+    kept = [ground.state.root / given.of(each, member.name) for each in (role, role.replace("_cert", "_key"))]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in kept]
+    if digests[0] != there.sha256:
+        return None
+    return digests[1] == key.sha256
 
 
 def key_path(member: MemberSpec, path: str, wanted: ClusterSpec) -> str:

@@ -195,6 +195,8 @@ def test_requests_are_signed_elsewhere_and_wrong_answers_are_not_taken_in(cluste
     assert cluster.is_healthy() and cluster.has_nothing_to_do()
     pair = [(cluster.state / "imported" / f"b-server.{suffix}").read_bytes() for suffix in ("key", "crt")]
     assert key_matches(*pair) and chain(pair[1], (cluster.path / "pki" / "root.crt").read_bytes())
+    told = cluster.run("pki", "status").out
+    assert told.count("yes  yes      yes") == 2 * len(NAMES) and "NO" not in told, told
     renewed_without_a_restart(cluster, outside)
 
 
@@ -305,3 +307,19 @@ def until(holds: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.5)
     return True
+
+
+@long_run
+def test_one_signer_of_somebody_elses_is_exchanged_for_another(cluster: Corporate, newest: Etcd):
+    outside = cluster.write(newest, "  signer: {cert: pki/chain.crt, key: pki/intermediate.key}")
+    outside.write_key()
+    cluster.run("apply", "--yes")
+    assert "names the signer that signs already" in cluster.run("pki", "rotate-ca", "--yes", code=3).err
+    other = OutsideCa.make(cluster.path / "other")
+    other.write_key(b"open sesame")
+    cluster.edit("pki/chain.crt, key: pki/intermediate.key", "other/chain.crt, key: other/intermediate.key")
+    assert "names another signer" in cluster.run("plan").out
+    cluster.run("pki", "rotate-ca", "--yes", ETCDPILOT_CA_PASSPHRASE="open sesame")
+    assert cluster.is_healthy() and cluster.has_nothing_to_do()
+    shown, anchor = cluster.tls("a", "server.crt").read_bytes(), other.folder / "intermediate.crt"
+    assert chain(shown, anchor.read_bytes()) and cluster.tls("a", "ca.crt").read_bytes() == anchor.read_bytes()
