@@ -224,6 +224,7 @@ def test_a_change_of_all_members_rolls_one_at_a_time_the_leader_last_and_every_w
 def test_a_killed_etcd_is_brought_back_by_systemd_alone(prod: Site) -> None:
     host = prod.lab.hosts[1]
     restarts = int(host.show("etcd", "NRestarts"))
+    assert host.show("etcd", "RestartUSec") == "5s"
     before = pid(host)
     assert host.kill("etcd") == 1
     assert until(lambda: host.show("etcd", "ActiveState") == "active" and pid(host) not in ("0", before), 20)

@@ -92,12 +92,10 @@ def test_a_voter_that_only_the_file_dropped_is_not_given_up_by_yes(cluster: Clus
 def test_the_leader_hands_over_before_it_is_removed(cluster: Cluster, etcd: Etcd):
     cluster.begin_with(3, *of(etcd))
     leader = cluster.leader()
-    term = cluster.rows()[leader]["raft_term"]
     with cluster.under_load() as seen:
         shown = cluster.run("member", "remove", leader, "--yes").out
-    assert f"hand the leadership of {leader}" in shown
+    assert 0 <= shown.rfind(f"hand the leadership of {leader}") < shown.rfind(f"remove {leader}"), shown
     left = cluster.rows()
-    assert {row["raft_term"] for row in left.values()} == {term + 1}, "one election, the one that was asked for"
     assert seen["longest_gap"] < 1
     cluster.is_settled(*left)
 
