@@ -186,6 +186,13 @@ def test_it_wants_every_host_and_a_cluster_that_answers():
     assert "pki rescue" in rotation(dark()).refusals[0].remedy
 
 
+def test_authorities_that_nobody_trusts_are_not_made_for_members_that_run():
+    paper = running()
+    paper.memory = replace(paper.memory, authorities=())
+    refusal = paper.plan().refusals[0]
+    assert refusal.invariant == "I13" and "--new-ca" in refusal.remedy
+
+
 def test_a_renewal_writes_every_leaf_and_restarts_nobody():
     paper = running()
     before = {where: said for where, said in paper.disk.items() if not isinstance(said, str)}

@@ -22,7 +22,7 @@ from etcdpilot.planning.differences import file_changes
 from etcdpilot.planning.encryption import crossing_refusals, crossing_warnings
 from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.planning.hardware import hardware_warnings
-from etcdpilot.planning.lifetimes import expiry_refusals
+from etcdpilot.planning.lifetimes import expiry_refusals, untrusted_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import restarts_alone
@@ -44,6 +44,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *crossing_refusals(ground),
         *data_refusals(wanted, seen, formed=formed),
         *given_refusals(wanted, seen, memory),
+        *(untrusted_refusals(wanted, seen, memory) if formed else ()),
         *(() if formed else source_refusals(wanted, seen, memory)),
         *(version_refusals(wanted, seen) if formed else ()),
     )

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from etcdpilot.model.certificates import SERVER_AUTH, CertificateFacts
+from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.files import FileSpec, LeafCertificate, LeafKey
 from etcdpilot.model.membership import MemberState
-from etcdpilot.model.observation import HostSeen, Seen
+from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import HostSeen, Process, Seen
 from etcdpilot.model.plans import Refusal
 from etcdpilot.model.steps import (
     AddLearner,
@@ -22,8 +24,11 @@ from etcdpilot.model.steps import (
     RestartMember,
     Step,
     WriteFiles,
+    listed,
 )
 from etcdpilot.planning.certificates import ends, is_running_out
+from etcdpilot.rendering.certificate_files import client_authority, peer_authority
+from etcdpilot.rendering.running import running_options
 
 Files = dict[str, tuple[FileSpec, ...]]
 SOON = timedelta(days=1)
@@ -65,6 +70,30 @@ def is_voting(name: str, seen: Seen) -> bool:
 
 def with_files(files: Files) -> Files:
     return {name: each for name, each in files.items() if each}
+
+
+def untrusted_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:
+    """An authority that would be made now is trusted by nobody who runs: member by member they would lock each other out.
+
+    Its key was lost, or the file asks for another set of authorities than the members were started with.
+    """
+    if not wanted.encrypted or wanted.tls.given is not None:
+        return
+    names = dict.fromkeys((client_authority(wanted), peer_authority(wanted)))
+    missing = [name for name in names if memory.authority(name) is None]
+    trusting = [name for name, host in seen.reachable.items() if host.process and trusts_somebody(host.process)]
+    if missing and trusting:
+        yield Refusal(
+            f"{listed(tuple(missing))} would be new, and {listed(tuple(trusting))} would not trust it.",
+            "They were started with other authorities, whose keys are not in the state folder.",
+            "If the file asks for others than it did (tls.authorities), put that back. If the keys are elsewhere:\n"
+            "    etcdpilot state import FILE\nIf they are lost:\n    etcdpilot pki rescue --new-ca",
+            "I13",
+        )
+
+
+def trusts_somebody(process: Process) -> bool:
+    return "trusted-ca-file" in running_options(process)
 
 
 def expiry_refusals(steps: Iterable[Step], seen: Seen, now: datetime) -> Iterator[Refusal]:
