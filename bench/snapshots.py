@@ -1,10 +1,12 @@
 """Snapshots: what saving and proving cost beside etcd's own tools, in one run on one machine.
 
-    python -m bench.snapshots [--keys 100000] [--size 5000]
+    python -m bench.snapshots [--keys 100000] [--size 5000] [--plain]
 
-Saves a cluster's data with `etcdctl snapshot save` and with etcdpilot, then proves the file with `sha256sum`, with
-`etcdutl snapshot status` (which looks at no checksum) and with etcdpilot. Each is run several times, in turn, and the
-best time counts; memory is the high-water mark of a process of its own.
+Over mutual TLS, as clusters are, unless told otherwise. Saves a cluster's data with `etcdctl snapshot save` and with
+etcdpilot, then proves the file with `sha256sum`, with `etcdutl snapshot status` (which looks at no checksum) and with
+etcdpilot. Each is run several times, in turn, and the best time counts; memory is the high-water mark of a process of
+its own. What is claimed: saving and proving goes at 0.9 of the rate of `etcdctl snapshot save` or more, in 150 MiB
+whatever the size, and proving offline at 400 MB/s or more.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.local.raw_etcd import Binaries, found_binaries
-from tests.local.snapshot_lab import Filled, fill_in_bulk, one_member
+from etcdpilot.etcd.channels import Tls
+from etcdpilot.etcd.client import Client
+from tests.local.raw_etcd import Binaries, RawCluster, found_binaries
+from tests.local.snapshot_lab import Filled, fill_in_bulk
 
-ROUNDS = 3
+ROUNDS = 5
 MEMORY = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
 VERIFY = f"""
 import sys, time, json; from pathlib import Path
@@ -38,9 +42,12 @@ SAVE = f"""
 import asyncio, sys, time, json; from pathlib import Path
 from etcdpilot.applying.backups import save_to_file
 from etcdpilot.observing.clock import SystemClock
-from etcdpilot.etcd.door import Door
+from etcdpilot.etcd.door import Door, Keyring
+def keyring(folder):
+    names = ("ca.pem", "client.pem", "client-key.pem")
+    return Keyring(*((folder / name).read_bytes() for name in names)) if folder.name else None
 async def main():
-    door = Door({{"a": sys.argv[1]}}, None)
+    door = Door({{"a": sys.argv[1]}}, keyring(Path(sys.argv[3])))
     door.client()
     begun = time.perf_counter()
     saved = await save_to_file(door, "a", "bench", Path(sys.argv[2]), SystemClock())
@@ -56,28 +63,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=5_000)
+    parser.add_argument("--plain", action="store_true", help="without TLS")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="etcdpilot-bench-") as folder:
-        asyncio.run(measure(found_binaries()[-1], Path(folder), asked.keys, asked.size))
+        asyncio.run(measure(found_binaries()[-1], Path(folder), asked.keys, asked.size, tls=not asked.plain))
 
 
-async def measure(binaries: Binaries, folder: Path, keys: int, size: int) -> None:
-    quota = "--quota-backend-bytes=8589934592"
-    async with one_member(binaries, folder, quota) as member:
+async def measure(binaries: Binaries, folder: Path, keys: int, size: int, *, tls: bool) -> None:
+    quota = ("--quota-backend-bytes=8589934592",)
+    async with (
+        RawCluster(binaries, folder / "member", members=1, tls=tls, extra=quota) as cluster,
+        Client(cluster.endpoints, tls_of(cluster), timeout=30) as client,
+    ):
+        member = Filled(cluster, client, binaries, folder)
         await fill_in_bulk(member.client, keys, size)
         await member.client.kv.compact((await member.client.kv.put("/last", "1")).header.revision // 2)
         await fill_in_bulk(member.client, keys // 20, size, seed=2)
         await compare(member, keys, size)
 
 
+def tls_of(cluster: RawCluster) -> Tls | None:
+    if cluster.pki is None:
+        return None
+    client, key = ((cluster.folder / name).read_bytes() for name in ("client.pem", "client-key.pem"))
+    return Tls(cluster.pki.authority, client, key)
+
+
 async def compare(member: Filled, keys: int, size: int) -> None:
     ours, theirs = member.folder / "ours.db", member.folder / "theirs.db"
-    url, ctl = member.cluster.endpoints[0], str(member.binaries.etcdctl)
+    url, pki = member.cluster.endpoints[0], str(member.cluster.folder) if member.cluster.pki else ""
+    shown = ("--cacert", f"{pki}/ca.pem", "--cert", f"{pki}/client.pem", "--key", f"{pki}/client-key.pem")
+    ctl = [str(member.binaries.etcdctl), "--endpoints", url, *(shown if pki else ())]
     saving = await asyncio.to_thread(
         best,
         {
-            "etcdctl snapshot save": lambda: timed([ctl, "--endpoints", url, "snapshot", "save", fresh(theirs)]),
-            "etcdpilot, saved and proved": lambda: own(SAVE, url, fresh(ours)),
+            "etcdctl snapshot save": lambda: timed([*ctl, "snapshot", "save", fresh(theirs)]),
+            "etcdpilot, saved and proved": lambda: own(SAVE, url, fresh(ours), pki),
         },
     )
     proving: dict[str, Callable[[], tuple[float, int]]] = {
@@ -90,6 +111,8 @@ async def compare(member: Filled, keys: int, size: int) -> None:
     megabytes = ours.stat().st_size / 1e6
     print(f"etcd {member.binaries}, {keys} keys of {size} bytes, a snapshot of {megabytes:.0f} MB")
     show(saving, megabytes)
+    theirs_seconds, our_seconds = (saving[name][0] for name in saving)
+    print(f"  etcdpilot's rate is {theirs_seconds / our_seconds:.2f} of etcdctl's; its proof is among what it does")
     show(await asyncio.to_thread(best, proving), megabytes)
 
 
@@ -105,7 +128,7 @@ def best(ways: dict[str, Callable[[], tuple[float, int]]]) -> dict[str, tuple[fl
     return {name: min(each[name] for each in rounds) for name in ways}
 
 
-def timed(command: list[object]) -> tuple[float, int]:
+def timed(command: Sequence[object]) -> tuple[float, int]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
     begun = time.perf_counter()
     process = subprocess.Popen(
