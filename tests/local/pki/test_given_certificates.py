@@ -11,11 +11,13 @@ import pytest
 
 from etcdpilot.model.certificates import AuthoritySpec, KeyKind, KeyUsage
 from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.files import FileSeen
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.membership import Membership
 from etcdpilot.model.memory import Memory
-from etcdpilot.model.observation import EtcdSeen, HostSeen, Seen
+from etcdpilot.model.observation import EtcdSeen, HostSeen, Process, Seen
 from etcdpilot.observing.given_certificates import with_given
+from etcdpilot.observing.trust import with_trust
 from etcdpilot.pki.authority import make_authority
 from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.spec.load import load
@@ -224,3 +226,62 @@ def test_another_authority_in_the_bundle_harms_nobody(outside: OutsideCa, tmp_pa
     bundle = outside.folder / "root.crt"
     bundle.write_bytes(other.certificate_pem + bundle.read_bytes())
     assert judged(tmp_path) == ([], [])
+
+
+# ---- on the way from one authority to another ----
+
+OLD, NEW = ("old", "old"), ("new", "new")  # whose leaves, whose authorities
+BOTH_OLD, BOTH_NEW = ("old", "both"), ("new", "both")
+
+
+@pytest.mark.parametrize(
+    ("there", "given", "holds"),
+    [
+        (OLD, BOTH_OLD, True),
+        (BOTH_OLD, BOTH_NEW, True),
+        (BOTH_NEW, NEW, True),
+        (OLD, OLD, True),
+        (OLD, BOTH_NEW, False),  # who was not restarted yet refuses the new leaves
+        (OLD, NEW, False),
+        (BOTH_OLD, NEW, False),  # who was restarted refuses the old leaves
+        (NEW, OLD, False),
+    ],
+)
+def test_an_exchange_goes_only_on_where_everybody_trusts_everybody(
+    tmp_path: Path, there: tuple[str, str], given: tuple[str, str], holds: bool
+):
+    sides = {name: OutsideCa.make(tmp_path / name) for name in ("old", "new")}
+    for side in sides.values():
+        for name, hosts in (("a", A), ("b", B), ("user", ())):
+            side.pair(name, hosts)
+    lay_out(tmp_path / "pki", sides, given)
+    lay_out(tmp_path / "installed", sides, there)
+    wanted = load(FILE.replace("  EXTRA\n", ""), folder=str(tmp_path)).spec
+    (tmp_path / "client.crt").write_bytes((tmp_path / "installed" / "user.crt").read_bytes())
+    seen = Seen(
+        tuple((name, Known(running(tmp_path / "installed", name))) for name in ("a", "b")),
+        EtcdSeen(Known(()), ()),
+        Membership.from_states({}),
+    )
+    memory = with_trust(replace(NOWHERE, formed=True), wanted, tmp_path, seen)
+    assert (memory.given.breaks == ()) is holds, memory.given.breaks
+    refused = list(given_refusals(wanted, seen, memory))
+    assert holds or ("three rounds" in refused[0].remedy and refused[0].invariant == "I13")
+
+
+def lay_out(folder: Path, sides: dict[str, OutsideCa], which: tuple[str, str]) -> None:
+    """The leaves of one side, and the authorities of one or both."""
+    folder.mkdir()
+    for path in sides[which[0]].folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    roots = sides.values() if which[1] == "both" else (sides[which[1]],)
+    (folder / "root.crt").write_bytes(b"".join((side.folder / "root.crt").read_bytes() for side in roots))
+
+
+def running(folder: Path, name: str) -> HostSeen:
+    """A member that runs with these files."""
+    leaf, root = (folder / f"{name}.crt").read_text(), (folder / "root.crt").read_text()
+    texts = {"server.crt": leaf, "peer.crt": leaf, "client-ca.crt": root, "peer-ca.crt": root}
+    files = tuple(FileSeen(f"/etc/etcd/tls/{path}", 0o644, "root", 1, "", text) for path, text in texts.items())
+    host = seen_now().reachable["a"]
+    return replace(host, files=files, process=Process(1, "etcd", (), ()))
