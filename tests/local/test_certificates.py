@@ -19,9 +19,10 @@ from tests.certificate_eyes import CLIENT, PEER, ended, everywhere, old_authorit
 from tests.etcd_versions import all_versions
 from tests.local.changing import EVERY_MOMENT, KILLED, Cluster
 
-pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.local, pytest.mark.timeout(1800 if os.environ.get("ETCDPILOT_LONG") == "1" else 240)]
 
 LONG = os.environ.get("ETCDPILOT_LONG") == "1"
+in_the_long_run = pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of certificates")
 ACCEPTED = {HandshakeOutcome.ACCEPTED}
 REFUSED = {HandshakeOutcome.CLIENT_OF_ANOTHER_AUTHORITY}
 NAMES = ("etcd-0", "etcd-1", "etcd-2")
@@ -93,6 +94,7 @@ def cluster(tmp_path: Path) -> Iterator[Certified]:
     here.destroy()
 
 
+@in_the_long_run
 def test_leaves_are_renewed_and_shown_without_a_restart(cluster: Certified):
     cluster.begin_with(3)
     before, processes = cluster.leaves(), cluster.members()
@@ -108,6 +110,7 @@ def test_leaves_are_renewed_and_shown_without_a_restart(cluster: Certified):
     cluster.is_settled(*NAMES)
 
 
+@in_the_long_run
 def test_authorities_are_rotated_under_a_writer_and_the_old_ones_are_refused_by_every_listener(cluster: Certified):
     cluster.begin_with(3)
     with cluster.under_load() as seen:
@@ -132,6 +135,7 @@ def test_a_rotation_that_is_cut_off_is_finished_by_the_same_command(cluster: Cer
     cluster.is_settled(*NAMES)
 
 
+@in_the_long_run
 def test_a_rotation_stops_after_each_phase_so_that_clients_can_follow(cluster: Certified):
     cluster.begin_with(3)
     cluster.run("pki", "client", "app", "--out", str(cluster.path / "app"))
@@ -163,6 +167,7 @@ def test_a_rotation_stops_after_each_phase_so_that_clients_can_follow(cluster: C
     cluster.is_settled(*NAMES)
 
 
+@in_the_long_run
 def test_a_cluster_whose_certificates_have_all_ended_is_brought_back_by_one_command(cluster: Certified):
     old_authorities(StateFolder(cluster.state))
     cluster.begin_with(3)
@@ -212,6 +217,7 @@ def test_a_cluster_whose_state_folder_is_lost_is_taken_over_with_new_authorities
     cluster.is_settled(*NAMES)
 
 
+@in_the_long_run
 def test_nobody_is_restarted_while_certificates_are_ending_and_an_apply_renews_them_first(cluster: Certified):
     old_authorities(StateFolder(cluster.state))
     cluster.begin_with(3)

@@ -105,7 +105,8 @@ def client_row(client: IssuedClient, ground: Ground) -> CertificateRow:
 
 
 def client_findings(client: IssuedClient, signer: AuthorityKept | None, ground: Ground) -> Iterator[Finding]:
-    where, remedy = f"client {client.name}", f"etcdpilot pki client {client.name} --cn {client.common_name} --out DIR"
+    where = f"client {client.name}"
+    remedy = f"etcdpilot pki client {client.name} --cn {client.common_name} --out {client.directory}"
     ends = datetime.fromisoformat(client.not_after)
     left = (ends - ground.now).days
     rotation = ground.memory.rotation
