@@ -75,7 +75,7 @@ def test_a_restore_goes_through_on_a_running_cluster_and_on_bare_hosts(built: bo
     assert [type(each.step).__name__ for each in plan(cluster).steps] == ["ProveRestored"]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     names=st.sampled_from(["a", "abc", "abcde"]),
     built=st.booleans(),
@@ -102,7 +102,7 @@ def test_cut_off_anywhere_the_rest_of_the_way_is_planned_and_does_no_harm(names,
     is_restored(cluster)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(when=st.integers(1, 8), who=st.sampled_from("abc"))
 def test_an_old_member_that_comes_up_in_the_middle_is_stopped_again(when, who) -> None:
     """A host that restarts brings its service back; on data that are not the restore's it may not stay."""

@@ -16,6 +16,7 @@ from etcdpilot.hosts.together import together
 from etcdpilot.model.cluster import HostKind, MemberSpec
 from etcdpilot.model.errors import ClusterFailed, Refused
 from etcdpilot.model.health import Health
+from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.restoring import Restore, restore_flags
 from etcdpilot.model.snapshots import KeysHash
@@ -68,9 +69,11 @@ def programs_of(member: MemberSpec, world: RealWorld) -> str:
 async def begin_anew(step: BeginAnew, world: RealWorld) -> None:
     """The leader last, as ever. The old identity is noted before the new one takes its place."""
     restore = record(world)
+    await require_gone(restore.lost, restore, world)
     leading = frozenset(leaders(await ask(world.door)))
     await together(*(stop_on(name, world) for name in step.stopping if name not in leading))
     await together(*(stop_on(name, world) for name in step.stopping if name in leading))
+    await require_gone(step.stopping, restore, world)
     await require_silence(restore, world)
     identity = world.state.identity()
     if identity is not None and identity.formed and identity.token != restore.token:
@@ -78,20 +81,24 @@ async def begin_anew(step: BeginAnew, world: RealWorld) -> None:
     world.begin_anew(restore)
 
 
-async def require_silence(restore: Restore, world: RealWorld) -> None:
-    """Nobody may answer any more where a member of the old cluster could be reached."""
+async def require_gone(names: tuple[str, ...], restore: Restore, world: RealWorld) -> None:
+    """Who was stopped, or was said to be gone, may not even listen any more."""
     listening = await world.door.listening()
-    answering = {
-        name: status.value
-        for name, status in (await ask(world.door)).statuses
-        if name in listening and isinstance(status, Known)
-    }
-    strays = [name for name, each in answering.items() if f"{each.cluster_id:x}" != restore.cluster_id]
-    if strays:
+    refuse_strays({name for name in names if name in listening}, restore)
+
+
+async def require_silence(restore: Restore, world: RealWorld) -> None:
+    """Nobody may answer for the old cluster, wherever it runs."""
+    said = {name: status.value for name, status in (await ask(world.door)).statuses if isinstance(status, Known)}
+    refuse_strays({name for name, each in said.items() if as_hex(each.cluster_id) != restore.cluster_id}, restore)
+
+
+def refuse_strays(names: set[str], restore: Restore) -> None:
+    if names:
         raise Refused(
-            f"{', '.join(strays)} still answers for the old cluster; nothing was restored yet.",
-            why="It was stopped, or said to be gone, and it runs. Old members mix with restored ones, or go on beside them.",
-            remedy="Stop it where it runs, then run this again.",
+            f"{', '.join(sorted(names))} still runs; nothing was moved or started.",
+            why="It was stopped, or said to be gone. Old members mix with restored ones, or go on beside them.",
+            remedy=f"Stop it where it runs, then go on:\n    etcdpilot {restore.verb}",
         )
 
 

@@ -288,7 +288,8 @@ class BeginAnew:
     because: str
 
     def __str__(self) -> str:
-        ends = f"stop {listed(self.stopping)} together and " if self.stopping else ""
+        together = " together" if len(self.stopping) > 1 else ""
+        ends = f"stop {listed(self.stopping)}{together} and " if self.stopping else ""
         return f"{ends}begin anew as the cluster {self.cluster_id}, because {self.because}"
 
 

@@ -30,7 +30,7 @@ ROUNDS, BLOCKS = 1 << 17, 8
 LARGEST = 64 * 1024 * 1024
 # A closed set of names: an import writes nothing else, and nowhere else.
 KEPT = re.compile(
-    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|{BOOTSTRAP}|ca\.crt|client\.(crt|key)|journal\.jsonl"
+    rf"{IDENTITY}|{ISSUED}|{ADDRESSES}|{BOOTSTRAP}|former\.json|ca\.crt|client\.(crt|key)|journal\.jsonl"
     rf"|authorities/(next/|retired/)?[\w.-]+\.(crt|key)|{ROTATION}|{CLIENTS}|{REQUESTS}"
 )
 
