@@ -69,7 +69,7 @@ def programs_of(member: MemberSpec, world: RealWorld) -> str:
 async def begin_anew(step: BeginAnew, world: RealWorld) -> None:
     """The leader last, as ever. The old identity is noted before the new one takes its place."""
     restore = record(world)
-    await require_gone(restore.lost, restore, world)
+    await require_gone(tuple(name for name in restore.lost if name not in step.stopping), restore, world)
     leading = frozenset(leaders(await ask(world.door)))
     await together(*(stop_on(name, world) for name in step.stopping if name not in leading))
     await together(*(stop_on(name, world) for name in step.stopping if name in leading))
