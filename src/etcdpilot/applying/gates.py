@@ -14,8 +14,8 @@ from etcdpilot.model.membership import MemberState
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.observing.causes import hides_another, passes
 from etcdpilot.observing.kept_out import why_kept_out
-from etcdpilot.observing.members import ask, membership
-from etcdpilot.observing.services import look_at_service, why_not_running
+from etcdpilot.observing.members import ask, ask_only, membership
+from etcdpilot.observing.services import why_not_running
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -39,7 +39,8 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
     known_since: float | None = None
     stands = CAUSE_STANDS[world.wanted.kind]
     while True:
-        seen = await ask(world.door)
+        # Before the first start is through, who is in the list counts too.
+        seen = await (ask_only(world.door, names) if world.memory.formed else ask(world.door))
         silent = [name for name in names if not isinstance(seen.status(name), Known)]
         if not silent:
             require_one_cluster(names, seen, world)
@@ -60,20 +61,6 @@ async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str
             raise did_not_start({name: causes.get(name) or reason(seen, name) for name in silent})
         await world.clock.sleep(pause)
         pause = min(pause * 1.3, LONGEST_PAUSE)
-
-
-async def answers_again(name: str, before: int, world: RealWorld) -> AsyncIterator[str]:
-    """Until a member runs as another process than before, and answers."""
-    began = world.clock.monotonic()
-    while True:
-        answer = await look_at_service(world.wanted.machine(name), world.fleet)
-        if answer.process is not None and answer.process.pid != before:
-            break
-        if world.clock.monotonic() - began > DEADLINE[world.wanted.kind]:
-            raise did_not_start({name: await why_not_running(world.wanted.machine(name), world.fleet)})
-        await world.clock.sleep(0.05)
-    async for on in answers((name,), world):
-        yield on
 
 
 async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:

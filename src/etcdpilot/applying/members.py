@@ -14,7 +14,7 @@ from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import AddLearner, MoveLeader, PromoteLearner, RemoveMember, UpdateMember
-from etcdpilot.observing.members import ask
+from etcdpilot.observing.members import ask, ask_only
 
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
@@ -138,6 +138,9 @@ async def move_leader(step: MoveLeader, world: RealWorld) -> AsyncIterator[str]:
 
 async def hand_over_first(name: str, world: RealWorld) -> AsyncIterator[str]:
     """Who leads now is asked before its planned end: an election since the plan was made moves no step of it."""
+    here = await ask_only(world.door, (name,))
+    if name in world.door.endpoints and not leads(here.status(name)):
+        return
     seen = await ask(world.door)
     leader = next((said.value for _, said in seen.statuses if leads(said)), None)
     entry = await entry_of(name, world) if leader is not None else None

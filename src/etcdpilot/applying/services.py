@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from etcdpilot.applying.gates import answers, answers_again
+from etcdpilot.applying.gates import answers
 from etcdpilot.applying.members import hand_over_first
 from etcdpilot.etcd.door import accepts
 from etcdpilot.etcd.endpoints import Endpoint
+from etcdpilot.hosts.sizes import size_of
 from etcdpilot.hosts.together import together
+from etcdpilot.model.errors import HostFailed
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import (
@@ -74,15 +76,25 @@ async def start_on(name: str, world: RealWorld) -> None:
 async def start_learner(step: StartLearner, world: RealWorld) -> AsyncIterator[str]:
     await start_on(step.member, world)
     async for on in answers((step.member,), world):
-        yield on
+        yield f"{on}{await copied_so_far(step.member, world)}"
+
+
+async def copied_so_far(name: str, world: RealWorld) -> str:
+    """` (12.0 of 500.0 MiB copied)`. It opens its client port when it has it all: until then only its host can tell."""
+    try:
+        host = await world.fleet.host(name)
+        here = await size_of(host, f"{world.wanted.machine(name).paths.data}/member/snap")
+    except HostFailed:
+        return ""
+    others = [status.value.db_size for _, status in (await ask(world.door)).statuses if isinstance(status, Known)]
+    return f" ({here / 2**20:.1f} of {max(others) / 2**20:.1f} MiB copied)" if here and others else ""
 
 
 async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
     async for on in hand_over_first(step.member, world):
         yield on
-    before = await process_of(step.member, world)
     await (await world.fleet.host(step.member)).restart(unit(step.member, world))
-    async for on in answers_again(step.member, before, world):
+    async for on in answers((step.member,), world):
         yield on
 
 
@@ -105,14 +117,6 @@ async def stop_on(name: str, world: RealWorld) -> None:
 
 async def disable(step: DisableService, world: RealWorld) -> None:
     await (await world.fleet.host(step.member)).disable(unit(step.member, world))
-
-
-async def process_of(name: str, world: RealWorld) -> int:
-    """The process number of a member, 0 when it does not run."""
-    from etcdpilot.observing.services import look_at_service
-
-    answer = await look_at_service(world.wanted.machine(name), world.fleet)
-    return answer.process.pid if answer.process else 0
 
 
 def unit(name: str, world: RealWorld) -> str:

@@ -64,9 +64,10 @@ class Door:
         """From the next client on; for a cluster whose own auth is on, in place of what the certificate says."""
         self.user, self.password = user, password
 
-    async def listening(self, seconds: float = CONNECT_SECONDS) -> frozenset[str]:
-        """Who accepts a connection at all. Cheap, and a channel that is opened later connects at its first try."""
-        names = list(self.endpoints)
+    async def listening(self, seconds: float = CONNECT_SECONDS, *, only: tuple[str, ...] = ()) -> frozenset[str]:
+        """Who accepts a connection at all, of all or of some. Cheap, and a channel that is opened later connects at its
+        first try."""
+        names = [name for name in self.endpoints if not only or name in only]
         found = await asyncio.gather(*(connecting(self.endpoints[name], seconds) for name in names))
         took = {name: each for name, each in zip(names, found, strict=True) if each is not None}
         self.distance = max(took.values(), default=0.0)

@@ -93,7 +93,8 @@ class Host(Protocol):
     async def start(self, unit: str) -> None:
         """Returns when the start was asked for, not when the member is ready."""
 
-    async def restart(self, unit: str) -> None: ...
+    async def restart(self, unit: str) -> None:
+        """Returns when the process of before has ended, and the next one was asked for."""
 
     async def stop(self, unit: str) -> None:
         """Returns when nothing of it runs any more."""

@@ -31,6 +31,20 @@ STOP = r"""
 systemctl -q $1 -- "$2" || [ "$(systemctl show --value -p LoadState -- "$2")" = not-found ]
 """
 
+# $1 the unit. Not until it is ready, which it may never be; only until the process of before is gone.
+RESTART = r"""
+before=$(systemctl show --value -p MainPID -- "$1") || exit
+systemctl restart --no-block -- "$1" || exit
+turns=0
+while [ "${before:-0}" != 0 ] && [ "$turns" -lt 5000 ]; do
+    now=$(systemctl show --value -p MainPID -- "$1")
+    [ "$now" != "$before" ] && break
+    sleep 0.02
+    turns=$((turns + 1))
+done
+exit 0
+"""
+
 # $1 the unit. By force: where a package of the system enabled its own unit, the link of that name leads there. systemd
 # need not read all its files again for it, unless it has already noted that the unit is disabled.
 ENABLE = r"""
@@ -136,7 +150,7 @@ class SshHost:
         await self._systemctl(f"starting {unit}", "start", "--no-block", "--", full_name(unit))
 
     async def restart(self, unit: str) -> None:
-        await self._systemctl(f"restarting {unit}", "restart", "--no-block", "--", full_name(unit))
+        await self.shell.run(f"restarting {unit}", RESTART, full_name(unit), patience=STOP_SECONDS)
 
     async def stop(self, unit: str) -> None:
         await self.shell.run(f"stopping {unit}", STOP, "stop", full_name(unit), patience=STOP_SECONDS)

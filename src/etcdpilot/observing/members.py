@@ -37,6 +37,19 @@ async def ask(door: Door, patience: float = ANSWER_SECONDS) -> EtcdSeen:
     return seen
 
 
+async def ask_only(door: Door, names: tuple[str, ...], patience: float = ANSWER_SECONDS) -> EtcdSeen:
+    """Only these, and neither for the list nor for alarms: what a gate asks again and again, beside a busy cluster."""
+    known = tuple(name for name in names if name in door.endpoints)
+    listening = await door.listening(only=known) if known else frozenset[str]()
+    await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
+    within = min(patience + CROSSINGS * door.distance, LONGEST_SECONDS)
+    said = await statuses_of(door, known, listening, within)
+    misheard = [name for name, each in said if name in listening and misheard_from(each)]
+    if any(await asyncio.gather(*(door.turn(name) for name in misheard))):
+        said = await statuses_of(door, known, listening, within)
+    return EtcdSeen(Unknown("it was not asked"), said)
+
+
 def misheard_from(said: Known[MemberStatus] | Unknown) -> bool:
     return isinstance(said, Unknown) and HANGING not in said.why
 
@@ -48,14 +61,19 @@ async def ask_all(door: Door, listening: frozenset[str], within: float) -> EtcdS
     return EtcdSeen(members, statuses, raised)
 
 
-async def all_statuses(
-    door: Door, listening: frozenset[str], within: float
-) -> tuple[tuple[str, Known[MemberStatus] | Unknown], ...]:
+Statuses = tuple[tuple[str, Known[MemberStatus] | Unknown], ...]
+
+
+async def all_statuses(door: Door, listening: frozenset[str], within: float) -> Statuses:
+    return await statuses_of(door, tuple(door.endpoints), listening, within)
+
+
+async def statuses_of(door: Door, names: tuple[str, ...], listening: frozenset[str], within: float) -> Statuses:
     async def of(name: str) -> Known[MemberStatus] | Unknown:
         return await status(door, name, within) if name in listening else SILENT
 
-    found = await asyncio.gather(*(of(name) for name in door.endpoints))
-    return tuple(zip(door.endpoints, found, strict=True))
+    found = await asyncio.gather(*(of(name) for name in names))
+    return tuple(zip(names, found, strict=True))
 
 
 async def member_list(door: Door, within: float) -> Known[tuple[MemberEntry, ...]] | Unknown:
