@@ -22,7 +22,7 @@ from etcdpilot.planning.differences import file_changes
 from etcdpilot.planning.encryption import crossing_refusals, crossing_warnings
 from etcdpilot.planning.given import given_refusals, given_warnings
 from etcdpilot.planning.hardware import hardware_warnings
-from etcdpilot.planning.lifetimes import expiry_refusals, untrusted_refusals
+from etcdpilot.planning.lifetimes import expiry_refusals, rotation_warnings, untrusted_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
 from etcdpilot.planning.services import restarts_alone
@@ -66,6 +66,7 @@ def plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime, waived:
         *source_warnings(wanted, seen, memory, formed=formed),
         *late_clock_warnings(seen),
         *authority_warnings(memory, now),
+        *rotation_warnings(memory),
         *(crossing_warnings(ground) if formed else hardware_warnings(wanted, seen)),
     )
     return Plan(wanted.name, seen.membership, fenced, refusals, warnings, file_changes(steps, seen, memory, now))

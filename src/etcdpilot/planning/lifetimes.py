@@ -16,6 +16,7 @@ from etcdpilot.model.membership import MemberState
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import HostSeen, Process, Seen
 from etcdpilot.model.plans import Refusal
+from etcdpilot.model.rotation import Phase
 from etcdpilot.model.steps import (
     AddLearner,
     MoveData,
@@ -70,6 +71,14 @@ def is_voting(name: str, seen: Seen) -> bool:
 
 def with_files(files: Files) -> Files:
     return {name: each for name, each in files.items() if each}
+
+
+def rotation_warnings(memory: Memory) -> Iterator[str]:
+    """An apply keeps to the phase that there is, for as long as anybody likes; somebody should know of it."""
+    if memory.rotation is not None:
+        verb = "rescue" if memory.rotation.phase is Phase.RESCUING else "rotate-ca"
+        since = f"since {memory.rotation.began}, phase {memory.rotation.phase.value}"
+        yield f"Its authorities are being exchanged, {since}. It goes on with: etcdpilot pki {verb}"
 
 
 def untrusted_refusals(wanted: ClusterSpec, seen: Seen, memory: Memory) -> Iterator[Refusal]:

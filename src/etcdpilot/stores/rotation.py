@@ -87,11 +87,18 @@ def settle(root: Path, name: str, old_id: str) -> None:
     """The new one takes the old one's place, which is kept under its key identifier. Done again it changes nothing."""
     new, old = next_place(root, name), root / FOLDER / name
     if not is_there(new):
+        new.with_name(f"{name}.key").unlink(missing_ok=True)  # the certificate went first, and its key did not follow
         return
     aside = root / RETIRED / f"{name}-{old_id[:16]}"
-    if is_there(old) and not is_there(aside):  # half of the old one may be the new one's already, by a run cut off here
+    # By a run that was cut off here half of the old one may be the new one's already, or all of it.
+    if is_there(old) and not is_there(aside) and not same_certificate(old, new):
         move(old, aside, keep=True)
     move(new, old, keep=False)
+
+
+def same_certificate(one: Path, other: Path) -> bool:
+    first, second = (stem.with_name(f"{stem.name}.crt").read_bytes() for stem in (one, other))
+    return first == second
 
 
 def move(stem: Path, to: Path, *, keep: bool) -> None:
