@@ -9,7 +9,8 @@ import sys
 import click
 
 from etcdpilot.cli.choosing import Chosen, choose, with_file
-from etcdpilot.model.errors import SpecError
+from etcdpilot.model.cluster import HostKind, MemberSpec
+from etcdpilot.model.errors import Refused, SpecError
 from etcdpilot.stores.etcdctl import Access, Etcdctl, environment_for, find_etcdctl, leave_to_user, require_v2
 from etcdpilot.stores.state import StateFolder
 
@@ -24,11 +25,63 @@ def ctl(file: str | None, state: str | None, arguments: tuple[str, ...]) -> None
     second = os.environ.get("ETCDCTL_API") == "2"
     if second:
         require_v2(chosen.wanted, tool)
-    settings = leave_to_user(environment_for(access(chosen), second=second), arguments)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETCD_", "ETCDCTL_", "ETCDUTL_"))}
     sys.stdout.flush()
+    if may_be_behind_a_jump_host(chosen):
+        import asyncio
+
+        sys.exit(asyncio.run(run_through_hosts(chosen, [tool.path, *arguments], kept, second=second)))
+    settings = leave_to_user(environment_for(access(chosen), second=second), arguments)
     # The process itself becomes etcdctl: its input, output and exit code are etcdctl's own.
     os.execve(tool.path, [tool.path, *arguments], {**kept, **settings})
+
+
+def may_be_behind_a_jump_host(chosen: Chosen) -> bool:
+    from etcdpilot.hosts.fleet import has_jump
+
+    return chosen.wanted.kind is HostKind.SSH and any(has_jump(member) for member in chosen.wanted.members)
+
+
+async def run_through_hosts(chosen: Chosen, argv: list[str], kept: dict[str, str], *, second: bool) -> int:
+    """etcdctl as a child, while its connections are carried over those to the hosts; returns its exit code."""
+    import asyncio
+    from contextlib import suppress
+
+    from etcdpilot import pilot
+
+    async with pilot.opened(chosen.wanted, chosen.state, chosen.warnings) as site:
+        urls = [
+            through(url, site.fleet.ways.get(member.name)) for member in site.wanted.members for url in first(member)
+        ]
+        if site.fleet.ways:
+            require_loopback_named(chosen)
+        state = chosen.state.absolute() if chosen.wanted.encrypted else None
+        settings = leave_to_user(environment_for(Access(tuple(urls), state), second=second), argv[1:])
+        child = await asyncio.create_subprocess_exec(*argv, env={**kept, **settings})
+        while True:
+            # Ctrl-C reaches both: etcdctl ends by it in its own way, and its code is ours.
+            with suppress(asyncio.CancelledError):
+                return await child.wait()
+
+
+def first(member: MemberSpec) -> tuple[str, ...]:
+    return member.advertise_client_urls[:1]
+
+
+def through(url: str, port: int | None) -> str:
+    """A member's URL, or the port on this machine's loopback that leads to it."""
+    return f"{url.partition('://')[0]}://127.0.0.1:{port}" if port else url
+
+
+def require_loopback_named(chosen: Chosen) -> None:
+    """etcdctl cannot be told which name to look for: it wants the one it connects to, which is 127.0.0.1 here."""
+    tls = chosen.wanted.tls
+    if chosen.wanted.encrypted and not tls.loopback_names and "127.0.0.1" not in tls.extra_names:
+        raise Refused(
+            "etcdctl cannot be used through a jump host with these certificates.",
+            why="It would reach the members by way of 127.0.0.1, which their certificates do not name.",
+            remedy="Use the verbs that know the way, such as `etcdpilot kv get`, or run etcdctl on one of the hosts.",
+        )
 
 
 @click.command()
@@ -52,6 +105,10 @@ def env(file: str | None, state: str | None, consumer: str | None, kubernetes: s
     click.echo(
         "# A flag of the same meaning now clashes with these: etcdctl refuses --endpoints beside ETCDCTL_ENDPOINTS."
     )
+    if may_be_behind_a_jump_host(chosen):
+        click.echo(
+            "# Where members are behind a jump host, a bare etcdctl does not reach them: etcdpilot ctl -- … does."
+        )
     for name, value in environment_for(access(chosen), second=False).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     tool = find_etcdctl_or_none(chosen)
