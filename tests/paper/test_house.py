@@ -94,6 +94,15 @@ def test_every_test_that_holds_a_promise_exists():
     assert named and named <= there, named - there
 
 
+def test_the_cluster_files_of_the_guide_load():
+    from etcdpilot.spec.load import load
+
+    blocks = re.findall(r"```yaml\n(name: .*?)```", (ROOT / "docs/guide/cluster-file.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        load(block)
+
+
 def test_every_verb_has_its_help():
     for verb, (module, name, line) in VERBS.items():
         command = getattr(importlib.import_module(f"etcdpilot.cli.{module}"), name)
