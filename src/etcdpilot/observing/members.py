@@ -111,11 +111,19 @@ async def status(door: Door, name: str, within: float) -> Known[MemberStatus] | 
         )
         if isinstance(said, BaseException):
             raise said
+        if isinstance(read, ClusterFailed) and not said.is_learner:
+            return Unknown(unread(said, read))
         if isinstance(read, BaseException) and not said.is_learner:
             raise read
         return Known(said)
     except ClusterFailed as error:
         return Unknown(error.why or error.what)
+
+
+def unread(said: MemberStatus, read: ClusterFailed) -> str:
+    if not said.leader:
+        return "it runs, and follows no leader: a quorum is missing"
+    return f"it runs, and answers no linearizable read: {read.why or read.what}"
 
 
 def membership(roster: Roster, seen: EtcdSeen, memory: Memory) -> Membership:
