@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from etcdpilot.testing.load import Beside
 from lab import Lab
 from lab.network import node_of
-from tests.hosts.site import Site
+from tests.etcd_versions import all_versions
+from tests.hosts.site import ETCDPILOT, Site
 
 
 @pytest.fixture
@@ -90,3 +97,92 @@ def test_a_host_whose_peer_port_is_closed_is_not_registered_and_joins_once_it_is
     opened_port(site, 1)
     site.run("member", "add", "etcd-3", new.address, "--yes")
     assert set(states(site).values()) == {"voting"} and len(states(site)) == 4
+
+
+def test_wrong_wishes_are_refused_on_real_members_and_nothing_is_touched(site: Site, tmp_path: Path) -> None:
+    before = site.file.read_text()
+    other = Site(site.lab, tmp_path / "other", name="other")
+    other.init(*(host.address for host in site.lab.hosts[2:5]))
+    said = other.apply(code=3)
+    assert "The host of etcd-0 belongs to the cluster prod" in said, "a host already in another cluster"
+    spare = site.lab.hosts[3]
+    spare.run("mkdir -p /var/lib/etcd && echo dear diary >/var/lib/etcd/letters.txt")
+    said = site.run("member", "add", "etcd-3", spare.address, "--yes", code=3).stderr
+    assert "holds files that are not etcd's" in said and spare.read("/var/lib/etcd/letters.txt") == "dear diary"
+    two_away = site.run("upgrade", "3.7.3", "--etcd-dir", str(etcd_of("3.7.3")), "--yes", code=3).stderr
+    assert "cannot become 3.7.3 in one go" in two_away and "Go to 3.6 first" in two_away
+    back = site.run("upgrade", "3.4.23", "--etcd-dir", str(etcd_of("3.4.23")), "--yes", code=3).stderr
+    assert "cannot go back to 3.4.23" in back
+    site.member("etcd-1").power_cut()
+    site.edit(
+        ("members:\n", f"members:\n  - {{name: etcd-4, host: {site.lab.hosts[4].address}}}\n"),
+    )
+    spare.run("rm -r /var/lib/etcd")
+    site.edit(("members:\n", f"members:\n  - {{name: etcd-3, host: {spare.address}}}\n"))
+    said = site.apply(code=3)
+    assert "etcd-4" in said and ("would let quorum hang on it" in said or "would lose quorum" in said), said
+    site.write(before)
+    said = site.run("member", "remove", "etcd-2", "--yes", code=3).stderr
+    assert "Remove etcd-2" in said and "2 of 3 voters answer, 2 are needed" in said, "it holds the quorum"
+    assert site.file.read_text() == before
+    assert len(site.ctl("member", "list").splitlines()) == 3
+
+
+def etcd_of(version: str) -> Path:
+    return next(each.directory for each in all_versions() if each.version == version)
+
+
+def test_of_two_controllers_in_different_places_one_works_and_the_other_names_it(site: Site, tmp_path: Path) -> None:
+    """The second has the first one's state: a copy of its folder on another machine."""
+    second = Site(site.lab, tmp_path / "second")
+    shutil.copytree(site.folder, second.folder, dirs_exist_ok=True)
+    first = site.lab.start([ETCDPILOT, "restart", "--yes"], cwd=site.folder, stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: holds_the_lock(site))
+        said = second.run("restart", "--yes", code=3).stderr
+        assert "restart" in said and "since" in said, said
+    finally:
+        assert first.wait(100) == 0
+    second.run("restart", "--yes")
+    assert site.healthy()
+
+
+def holds_the_lock(site: Site) -> bool:
+    return any(host.run("ls -d /run/etcdpilot/*.lock", check=False).returncode == 0 for host in site.lab.hosts[:3])
+
+
+def until(holds: Callable[[], bool], within: float = 60) -> None:
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(os.environ.get("ETCDPILOT_LONG") != "1", reason="the long form (ETCDPILOT_LONG=1) runs it on hosts")
+@pytest.mark.parametrize("version", ["3.4.23", "3.7.3"])
+def test_http_becomes_https_and_goes_back_under_a_writer(three_hosts: Lab, tmp_path: Path, version: str) -> None:
+    site = Site(three_hosts, tmp_path / "site").init(etcd=version)
+    secret = site.file.read_text()
+    plain = re.sub(r"(?m)^tls:.*\n(?:[ #].*\n)*", "tls: {mode: off}\n", secret)
+    site.write(plain).apply()
+    site.write(secret)
+    assert site.dying("before:2", "apply", "--yes").returncode, "the authorities are made, and nothing else"
+    site.forget_the_dead()
+    rolled_under_a_writer(site, tmp_path / "there.json")
+    assert {row["client_urls"][0].split(":")[0] for row in site.says("status")["members"]} == {"https"}
+    site.write(plain)
+    rolled_under_a_writer(site, tmp_path / "back.json")
+    assert {row["client_urls"][0].split(":")[0] for row in site.says("status")["members"]} == {"http"}
+    assert site.healthy() and site.settled()
+
+
+def rolled_under_a_writer(site: Site, into: Path) -> None:
+    """Clients know both URLs of every member."""
+    urls = [f"{scheme}://{host.address}:2379" for host in site.lab.hosts for scheme in ("http", "https")]
+    beside = Beside(urls, into, keys=site.state, rate=100).begin(site.lab.start)
+    try:
+        assert "tolerance -" not in site.apply()
+        seen = beside.end()
+    finally:
+        beside.kill()
+    assert not seen["lost"] and not seen["given_up"] and not seen["not_watched"] and not seen["watched_twice"], seen

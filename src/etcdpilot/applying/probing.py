@@ -29,9 +29,10 @@ from etcdpilot.rendering.options import InitialCluster, member_options
 if TYPE_CHECKING:
     from etcdpilot.applying.world import RealWorld
 
-PATIENCE = 8.0  # until somebody listens: less than its ten seconds
+PATIENCE = 9.0  # for each way, and before that until somebody listens; less than half of the listener's time
 WITHIN = 3.0  # for one connection
-NOT_YET = (HandshakeOutcome.REFUSED, HandshakeOutcome.CLOSED)
+# What passes: a listener that is not there yet, and hosts with too much to do.
+PASSING = (HandshakeOutcome.REFUSED, HandshakeOutcome.CLOSED, HandshakeOutcome.TIMEOUT)
 # What the trial or the voter says of our certificate is asked only where we have one to show.
 ABOUT_US = (HandshakeOutcome.CLIENT_MISSING,)
 
@@ -73,7 +74,7 @@ async def until_it_listens(step: ProbePeer, world: RealWorld) -> None:
     """As seen from its own machine; a wrong port or certificate is told by what ends the listener."""
     began = world.clock.monotonic()
     own = Way(step.member, step.member, own_url(step, world))
-    while (await shake(own, world)).outcome in NOT_YET:
+    while (await shake(own, world)).outcome in PASSING:
         if world.clock.monotonic() - began > PATIENCE:
             return
         await world.clock.sleep(0.05)
@@ -87,19 +88,30 @@ def own_url(step: ProbePeer, world: RealWorld) -> str:
 
 async def walk(way: Way, world: RealWorld) -> str:
     """The name of a member whose machine could not be asked, or nothing. HostFailed where the way is barred."""
-    if world.wanted.kind is HostKind.SSH:
-        try:
-            why = await why_not_reached(way, world)
-        except HostFailed:
-            return way.of  # its machine is not there for us; the member itself may well be
+    until = world.clock.monotonic() + PATIENCE
+    if world.wanted.kind is HostKind.SSH and (why := await why_barred(way, world, until)) != "":
         if why is None:
             return way.of
-        if why:
-            raise barred(way, world, why)
+        raise barred(way, world, why)
     found = await shake(way, world)
+    while found.outcome in PASSING and world.clock.monotonic() < until:
+        await world.clock.sleep(0.1)
+        found = await shake(way, world)
     if not found.accepted and found.outcome not in ABOUT_US:
         raise turned_away(way, found)
     return ""
+
+
+async def why_barred(way: Way, world: RealWorld, until: float) -> str | None:
+    """Empty when a connection stands, None when its machine cannot be asked; the member itself may well be there."""
+    while True:
+        try:
+            why = await why_not_reached(way, world)
+        except HostFailed:
+            return None
+        if not why or world.clock.monotonic() > until:
+            return why
+        await world.clock.sleep(0.1)
 
 
 async def why_not_reached(way: Way, world: RealWorld) -> str | None:

@@ -16,7 +16,7 @@ from etcdpilot.hosts.port import Host
 from etcdpilot.model.addresses import MemberUrl
 from etcdpilot.model.errors import HostFailed
 
-# $1 a directory beside the data's, $2 etcd; then its flags. Ends when its input does, or after ten seconds; says why
+# $1 a directory beside the data's, $2 etcd; then its flags. Ends when its input does, or after twenty seconds; says why
 # etcd ended when that was not asked for.
 LISTEN = r"""
 place=$1 etcd=$2
@@ -25,7 +25,7 @@ rm -rf -- "$place" && mkdir -p -m 700 -- "$place" || exit
 exec 3<&0
 env -i PATH="$PATH" "$etcd" --data-dir "$place/data" "$@" >"$place/log" 2>&1 </dev/null &
 etcd=$!
-{ timeout 10 cat <&3 >/dev/null 2>&1; kill -9 "$etcd" 2>/dev/null; } &
+{ timeout 20 cat <&3 >/dev/null 2>&1; kill -9 "$etcd" 2>/dev/null; } &
 wait "$etcd" 2>/dev/null
 status=$?
 [ "$status" = 137 ] || tail -n 3 -- "$place/log" >&2
