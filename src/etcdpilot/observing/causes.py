@@ -22,6 +22,7 @@ CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, sentence in (
         (r"discovery server.*(?:x509|tls): ", UNTRUSTED_SERVICE),
         (r"failed to get from discovery server|error connecting to \S+?, retrying", SILENT_SERVICE),
+        (r"failed to get cluster size from discovery service", SILENT_SERVICE),
         (r"bind: address already in use", "its port is taken by another program: {0}"),
         (r"listen tcp (\S+): bind: cannot assign requested address", "the address {1} is not one of this host"),
         (r"x509: certificate is valid for (.+?), not ([^\s\"]+)", "a certificate names {1} and not {2}"),

@@ -75,9 +75,9 @@ def test_a_token_that_is_not_there(service: Service, tmp_path: Path, etcd: Etcd)
     assert "make a new" in cause_in(lone.log.splitlines()), lone.log
 
 
-@pytest.mark.parametrize("etcd", OLD if LONG else OLD[:1], ids=str)
+@pytest.mark.parametrize("etcd", USUAL, ids=str)
 def test_a_size_that_is_no_number(tmp_path: Path, etcd: Etcd):
-    keeper = Keeper(etcd, tmp_path, "--enable-v2")
+    keeper = Keeper(OLD[0], tmp_path, "--enable-v2")
     try:
         url = f"{keeper.url}/v2/keys/discovery/bad"
         put = urllib.request.Request(f"{url}/_config/size", data=b"value=abc", method="PUT")
@@ -197,6 +197,55 @@ def test_a_service_whose_authority_the_system_does_not_know(tmp_path: Path, etcd
     finally:
         lone.end()
         service.end()
+
+
+# The same of the v3 protocol, which etcd speaks from 3.6 on
+
+NEW = [each for each in every_line() if each.line >= (3, 6)]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
+    if not NEW:
+        pytest.skip("needs etcd 3.6 or newer (lab/binaries)")
+    found = Keeper(NEW[-1], tmp_path_factory.mktemp("keys"))
+    yield found
+    found.end()
+
+
+@pytest.mark.parametrize("etcd", NEW if LONG else NEW[-1:], ids=str)
+@pytest.mark.parametrize(
+    ("keys_there", "etcds", "ours"),
+    [
+        ({}, "size key not found", "no proper size"),
+        ({"_config/size": "abc"}, "size key is bad", "no proper size"),
+        ({"_config/size": "0"}, "size key is bad", "no proper size"),
+        ({"_config/size": "1", "members/1a": "other=http://127.0.0.1:1"}, "cluster is full", "is full"),
+    ],
+    ids=["none", "no number", "zero", "full"],
+)
+def test_a_token_of_the_v3_protocol_that_cannot_be_used(
+    keys: Keeper, tmp_path: Path, etcd: Etcd, keys_there: dict[str, str], etcds: str, ours: str
+):
+    token = tmp_path.name
+    for key, value in keys_there.items():
+        keys.ctl("put", f"/_etcd/registry/{token}/{key}", value)
+    lone = Lone(etcd, tmp_path, "a", "", f"--discovery-token={token}", f"--discovery-endpoints={keys.url}")
+    assert lone.ended() != 0
+    assert etcds in lone.log
+    assert ours in cause_in(lone.log.splitlines()), lone.log
+
+
+@pytest.mark.parametrize("etcd", NEW if LONG else NEW[-1:], ids=str)
+def test_endpoints_that_do_not_answer_are_asked_again_and_again(tmp_path: Path, etcd: Etcd):
+    words = "--discovery-token=t", f"--discovery-endpoints=http://127.0.0.1:{free_ports(1)[0]}"
+    lone = Lone(etcd, tmp_path, "a", "", *words, "--discovery-request-timeout=1s", "--discovery-dial-timeout=1s")
+    try:
+        until(lambda: "retry" in lone.log, "it says that it tries again")
+        assert lone.process.poll() is None
+        assert "does not answer" in cause_in(lone.log.splitlines()), lone.log
+    finally:
+        lone.end()
 
 
 class Garbage(http.server.BaseHTTPRequestHandler):
