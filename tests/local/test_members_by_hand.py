@@ -17,7 +17,9 @@ from tests.local.commands import Ended
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 CLASSIC = [each for each in all_versions() if each.version in ("3.4.23", "3.5.30")]
-USUAL = CLASSIC if os.environ.get("ETCDPILOT_LONG") == "1" else CLASSIC[:1]
+SHORT = os.environ.get("ETCDPILOT_LONG") != "1"
+USUAL = CLASSIC[:1] if SHORT else CLASSIC
+LONG = pytest.mark.skipif(SHORT, reason="the long form (ETCDPILOT_LONG=1) says more of what etcdctl does by hand")
 ID = r"[0-9a-f]{8,16}"
 
 
@@ -26,7 +28,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path):
     etcd: Etcd = request.param
     here = Cluster.at(tmp_path)
     here.begin_with(3, "--etcd", str(etcd.directory / "etcd"))
-    here.directory = etcd.directory  # type: ignore[attr-defined]
+    here.directory, here.version = etcd.directory, etcd.version  # type: ignore[attr-defined]
     yield here
     here.close()
 
@@ -58,11 +60,15 @@ def test_adding_by_hand_says_what_the_tutorials_say_and_one_at_a_time(cluster: C
     listed = ctl(cluster, "member", "list").out
     assert re.search(rf"{ID}, unstarted, , {re.escape(url(cluster, 3))}, , false", listed)
     second = ctl(cluster, "member", "add", "infra4", f"--peer-urls={url(cluster, 4)}", code=None)
-    assert second.code and "etcdserver: unhealthy cluster" in second.err
+    if cluster.version.startswith("3.4"):  # type: ignore[attr-defined]
+        assert second.code and "etcdserver: unhealthy cluster" in second.err
+    else:  # since 3.5.30 etcd takes it while a quorum of those before it is well
+        assert "added to cluster" in second.out
     # Ours refuses as well, before anything is touched: nobody knows whose that member is.
     assert "nobody here created it" in cluster.run("apply", "--yes", code=3).err
 
 
+@LONG
 def test_a_member_that_is_started_before_it_is_added_is_turned_away(cluster: Cluster):
     peers = ",".join(f"etcd-{number}={url(cluster, number)}" for number in range(4))
     state, (client, _) = cluster.state / "members" / "etcd-0" / "tls", cluster.ports[3]
@@ -103,12 +109,16 @@ def test_updating_by_hand_says_what_the_tutorials_say_and_apply_puts_it_right(cl
     cluster.is_settled("etcd-0", "etcd-1", "etcd-2")
 
 
+@LONG
 def test_removing_by_hand_ends_the_member_and_ours_shows_the_new_endpoints(cluster: Cluster):
-    leader = cluster.leader()
-    gone = next(name for name in cluster.states() if name != leader)
-    row = cluster.rows()[gone]
-    away = ctl(cluster, "--endpoints", row["client_urls"][0], "move-leader", row["id"], code=None)
-    assert away.code and "no leader endpoint given at" in away.err
+    deadline = time.monotonic() + 60
+    while True:  # an election of its own may come in between
+        rows = cluster.rows()
+        gone, row = next((name, row) for name, row in rows.items() if not row["is_leader"])
+        away = ctl(cluster, "--endpoints", row["client_urls"][0], "move-leader", row["id"], code=None)
+        if away.code and "no leader endpoint given at" in away.err:
+            break
+        assert time.monotonic() < deadline, away.err
     removed = once_it_is_old_enough(cluster, "member", "remove", row["id"])
     assert re.search(rf"Member +{ID} removed from cluster +{ID}", removed)
     deadline = time.monotonic() + 10
@@ -119,20 +129,27 @@ def test_removing_by_hand_ends_the_member_and_ours_shows_the_new_endpoints(clust
     assert "etcdserver: member not found" in ctl(cluster, "member", "remove", row["id"], code=None).err
 
 
+@LONG
 def test_the_table_of_endpoints_has_its_columns_and_one_leader(cluster: Cluster):
     shown = ctl(cluster, "-w", "table", "endpoint", "status").out
     head = next(line for line in shown.splitlines() if "ENDPOINT" in line)
-    columns = [cell.strip() for cell in head.strip("|").split("|")]
+    columns = cells(head)
     assert columns[:3] == ["ENDPOINT", "ID", "VERSION"]
     assert [each for each in columns if each in LAST] == LAST
     place = columns.index("IS LEADER")
-    rows = [line.strip("|").split("|") for line in shown.splitlines() if "127.0.0.1" in line]
-    assert [row[place].strip() for row in rows].count("true") == 1 and len(rows) == 3
+    rows = [cells(line) for line in shown.splitlines() if "127.0.0.1" in line]
+    assert [row[place] for row in rows].count("true") == 1 and len(rows) == 3
+
+
+def cells(line: str) -> list[str]:
+    """Its bars are | in older releases and box drawing later."""
+    return [cell.strip() for cell in re.split("[|│]", line.strip(" |│"))]
 
 
 LAST = ["DB SIZE", "IS LEADER", "IS LEARNER", "RAFT TERM", "RAFT INDEX", "RAFT APPLIED INDEX", "ERRORS"]
 
 
+@LONG
 def test_after_every_change_the_parameters_of_others_name_who_is_there(cluster: Cluster):
     def servers(consumer: str, word: str) -> list[str]:
         lines = cluster.run("env", "--for", consumer).out.splitlines()
