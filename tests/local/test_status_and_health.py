@@ -129,6 +129,8 @@ def test_without_a_quorum_every_row_is_there_and_the_exit_code_is_one(folder: Fo
     document = status(folder, code=1)
     assert [member["name"] for member in document["members"]] == ["etcd-0", "etcd-1", "etcd-2"]
     assert document["cluster"]["tolerance"] < 0 and not document["cluster"]["healthy"]
+    (why,) = document["members"][2]["errors"]
+    assert why.startswith("it runs, and "), why  # follows no leader, or does not know yet that there is none
     cluster.kill("etcd-2")
     assert [member["state"] for member in status(folder, code=1)["members"]] == ["down"] * 3
     assert not health(folder, code=1)["a write and its delete"]["holds"]
