@@ -6,6 +6,8 @@ clean base again. Everything about a running machine is asked of the kernel (its
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -162,7 +164,8 @@ class Machine:
     def check_booting(self) -> None:
         """Raises when the supervisor ended instead of booting."""
         if self._supervisor is not None and (code := self._supervisor.poll()) is not None:
-            raise LabError(f"{self.node.name} did not boot: systemd-nspawn ended with {code}: {self.console()}")
+            said = f"{self.node.name} did not boot: systemd-nspawn ended with {code}: {self.console()}"
+            raise LabError(f"{said} {no_more_watches()}".strip())
 
     def _left(self) -> str:
         """Who still runs and what each waits for in the kernel."""
@@ -217,3 +220,16 @@ def _discard(folder: Path) -> None:
     aside = folder.with_name(f".discarded-{folder.name}-{time.monotonic_ns()}")
     folder.rename(aside)
     threading.Thread(target=shutil.rmtree, args=(aside,), kwargs={"ignore_errors": True}, daemon=True).start()
+
+
+def no_more_watches() -> str:
+    """Every systemd keeps some five inotify instances, and the kernel gives a user few: many labs at once use them up."""
+    made = ctypes.CDLL(None, use_errno=True).inotify_init1(os.O_CLOEXEC)
+    if made >= 0:
+        os.close(made)
+        return ""
+    if ctypes.get_errno() != errno.EMFILE:
+        return ""
+    return (
+        "No inotify instance is left for this user: sysctl fs.inotify.max_user_instances=1024, or fewer labs at once."
+    )
