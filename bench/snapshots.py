@@ -6,7 +6,7 @@ Over mutual TLS, as clusters are, unless told otherwise. Saves a cluster's data 
 etcdpilot, then proves the file with `sha256sum`, with `etcdutl snapshot status` (which looks at no checksum) and with
 etcdpilot. Each is run several times, in turn, and the best time counts; memory is the high-water mark of a process of
 its own. What is claimed: saving and proving goes at 0.9 of the rate of `etcdctl snapshot save` or more, in 150 MiB
-whatever the size, and proving offline at 400 MB/s or more.
+whatever the size, and proving offline at 400 MB/s or more. Exit 1 where that is missed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tests.local.raw_etcd import Binaries, RawCluster, found_binaries
 from tests.local.snapshot_lab import Filled, fill_in_bulk
 
 ROUNDS = 5
+BUDGET_RATIO, BUDGET_MEMORY, BUDGET_OFFLINE = 0.9, 150, 400  # of etcdctl's rate; MiB; MB/s
 MEMORY = "next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))"
 VERIFY = f"""
 import sys, time, json; from pathlib import Path
@@ -66,10 +67,12 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="without TLS")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="etcdpilot-bench-") as folder:
-        asyncio.run(measure(found_binaries()[-1], Path(folder), asked.keys, asked.size, tls=not asked.plain))
+        kept = asyncio.run(measure(found_binaries()[-1], Path(folder), asked.keys, asked.size, tls=not asked.plain))
+    print("within the budgets" if kept else "a budget is missed")
+    sys.exit(0 if kept else 1)
 
 
-async def measure(binaries: Binaries, folder: Path, keys: int, size: int, *, tls: bool) -> None:
+async def measure(binaries: Binaries, folder: Path, keys: int, size: int, *, tls: bool) -> bool:
     quota = ("--quota-backend-bytes=8589934592",)
     async with (
         RawCluster(binaries, folder / "member", members=1, tls=tls, extra=quota) as cluster,
@@ -79,7 +82,7 @@ async def measure(binaries: Binaries, folder: Path, keys: int, size: int, *, tls
         await fill_in_bulk(member.client, keys, size)
         await member.client.kv.compact((await member.client.kv.put("/last", "1")).header.revision // 2)
         await fill_in_bulk(member.client, keys // 20, size, seed=2)
-        await compare(member, keys, size)
+        return await compare(member, keys, size)
 
 
 def tls_of(cluster: RawCluster) -> Tls | None:
@@ -89,7 +92,8 @@ def tls_of(cluster: RawCluster) -> Tls | None:
     return Tls(cluster.pki.authority, client, key)
 
 
-async def compare(member: Filled, keys: int, size: int) -> None:
+async def compare(member: Filled, keys: int, size: int) -> bool:
+    """Whether every budget was kept."""
     ours, theirs = member.folder / "ours.db", member.folder / "theirs.db"
     url, pki = member.cluster.endpoints[0], str(member.cluster.folder) if member.cluster.pki else ""
     shown = ("--cacert", f"{pki}/ca.pem", "--cert", f"{pki}/client.pem", "--key", f"{pki}/client-key.pem")
@@ -111,9 +115,16 @@ async def compare(member: Filled, keys: int, size: int) -> None:
     megabytes = ours.stat().st_size / 1e6
     print(f"etcd {member.binaries}, {keys} keys of {size} bytes, a snapshot of {megabytes:.0f} MB")
     show(saving, megabytes)
-    theirs_seconds, our_seconds = (saving[name][0] for name in saving)
-    print(f"  etcdpilot's rate is {theirs_seconds / our_seconds:.2f} of etcdctl's; its proof is among what it does")
-    show(await asyncio.to_thread(best, proving), megabytes)
+    proved = await asyncio.to_thread(best, proving)
+    show(proved, megabytes)
+    (theirs_took, _), (ours_took, memory) = saving["etcdctl snapshot save"], saving["etcdpilot, saved and proved"]
+    ratio, offline = theirs_took / ours_took, megabytes / proved["etcdpilot, proved"][0]
+    print(
+        f"  saved and proved at {ratio:.2f} of etcdctl's rate (budget {BUDGET_RATIO}), in {memory / 1024:.0f} MiB",
+        end="",
+    )
+    print(f" (budget {BUDGET_MEMORY}); proved offline at {offline:.0f} MB/s (budget {BUDGET_OFFLINE})")
+    return ratio >= BUDGET_RATIO and memory / 1024 <= BUDGET_MEMORY and offline >= BUDGET_OFFLINE
 
 
 def fresh(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from etcdpilot.applying.backups import save_to_store
 from etcdpilot.hosts.second_store import FOUND, MISSING, NONE, left_of_second_store
 from etcdpilot.model.answers import MemberEntry, MemberStatus
+from etcdpilot.model.backups import LastBackup
 from etcdpilot.model.errors import ClusterFailed
 from etcdpilot.model.identity import as_hex
 from etcdpilot.model.knowledge import Known
@@ -20,6 +21,7 @@ from etcdpilot.observing.members import ask
 from etcdpilot.observing.services import look_at_service
 from etcdpilot.rendering.running import running_options
 from etcdpilot.stores.directory import DirectoryStore
+from etcdpilot.stores.last_backup import note_backup
 from etcdpilot.stores.snapshot.bbolt import BoltFile
 from etcdpilot.stores.snapshot.tables import read_tables
 
@@ -39,7 +41,9 @@ async def save_snapshot(step: SaveSnapshot, world: RealWorld) -> None:
     name = sorted(answering, key=lambda each: (each[1].is_leader, each[1].is_learner, -each[1].raft_applied_index))[0][
         0
     ]
-    await save_to_store(world.door, name, world.wanted.name, DirectoryStore(world.state.backups), world.clock)
+    saved = await save_to_store(world.door, name, world.wanted.name, DirectoryStore(world.state.backups), world.clock)
+    made = saved.manifest
+    note_backup(world.state, LastBackup(made.name, saved.where, made.revision, made.taken_at, world.clock.now()))
 
 
 async def check_member_tables(step: CheckMemberTables, world: RealWorld) -> None:

@@ -55,14 +55,20 @@ def schedule(
     `backup collect`.
     """
     chosen = choose(file, state)
+    if there and schedule_:
+        raise SpecError(
+            "What members do stands in the cluster file.",
+            remedy=f"Write it there: backup: {{on-members: {{schedule: {schedule_}}}}}",
+        )
     if there:
         asyncio.run(schedule_there(chosen, removing=removing, yes=yes, events=events))
+        return
+    if removing:
+        asyncio.run(unschedule_here(own_unit(chosen)))
         return
     job = own_job(chosen, schedule_)
     if cron:
         click.echo(cron_text(job))
-    elif removing:
-        asyncio.run(unschedule_here(job))
     else:
         asyncio.run(schedule_here(job))
 
@@ -105,7 +111,7 @@ def own_job(chosen: Chosen, schedule_: str | None) -> Job:
     ]
     if wish is not None and wish.keep is not None:
         words.append("--prune")
-    unit = f"etcdpilot-backup-{chosen.wanted.name}"
+    unit = own_unit(chosen)
     secret = needs_credentials(chosen) and scheduling.credentials(os.environ)
     return Job(
         unit=unit,
@@ -115,6 +121,10 @@ def own_job(chosen: Chosen, schedule_: str | None) -> Job:
         user=scheduling.owner_of(chosen.state) if chosen.state.exists() else "",
         environment_file=str(scheduling.SECRETS / f"{unit}.env") if secret else "",
     )
+
+
+def own_unit(chosen: Chosen) -> str:
+    return f"etcdpilot-backup-{chosen.wanted.name}"
 
 
 def needs_credentials(chosen: Chosen) -> bool:
@@ -162,11 +172,11 @@ def installed_text(installed: Installed) -> str:
     return "\n".join([*lines, f"  To take one now: systemctl start {service}    Its words: journalctl -u {service}"])
 
 
-async def unschedule_here(job: Job) -> None:
+async def unschedule_here(unit: str) -> None:
     from etcdpilot.applying import scheduling
 
     scheduling.require_systemd()
-    gone = await scheduling.remove(job.unit)
+    gone = await scheduling.remove(unit)
     click.echo("\n".join(f"  removed {each}" for each in gone) or "There was no timer.")
 
 

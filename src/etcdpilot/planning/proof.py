@@ -38,7 +38,7 @@ def alarm_refusals(steps: Iterable[Step], seen: EtcdSeen) -> Iterator[Refusal]:
         yield Refusal(
             f"{sentence(moved[0])} does not go under an alarm.",
             f"{raised} is raised.",
-            "Repair that first:\n    etcdpilot health",
+            f"Repair that first:\n    etcdpilot {'recover nospace' if 'NOSPACE' in raised else 'health'}",
             "I22",
         )
 

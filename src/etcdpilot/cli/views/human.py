@@ -127,6 +127,8 @@ def status_text(status: Status) -> str:
     lines = [summary(status), columns(head, rows)]
     lines += [f"{mark(False)} {clean(row.name)}: {clean(error)}" for row in status.members for error in row.errors]
     lines += [f"{mark(False)} alarm: {clean(alarm)}" for alarm in status.alarms]
+    if any("NOSPACE" in alarm for alarm in status.alarms):
+        lines.append("  Writes are refused. The way out: etcdpilot recover nospace")
     if status.backups and (status.backups.newest or status.backups.wanted_every):
         lines.append(backups_text(status.backups))
     return "\n".join(lines)
