@@ -82,7 +82,10 @@ class Denied(Rejected):
 
 
 class OutOfSpace(Rejected):
-    """The database is over its quota; etcd takes deletions and compactions only."""
+    """The database is over its quota; etcd takes deletions and compactions only.
+
+    The very write that raises the alarm is answered so too, and is carried out all the same: look before it is repeated.
+    """
 
 
 class Unsupported(Rejected):
