@@ -64,7 +64,7 @@ from etcdpilot.model.upkeep import (
     StopTimers,
 )
 from etcdpilot.observing.clock import Clock
-from etcdpilot.observing.members import DECIDING_SECONDS, ask, membership
+from etcdpilot.observing.members import ask, membership, patience_with
 from etcdpilot.observing.memory import open_door
 from etcdpilot.stores.journal import Journal
 from etcdpilot.stores.state import Identity, StateFolder
@@ -83,7 +83,7 @@ class RealWorld:
     memory: Memory
 
     async def membership(self) -> Membership:
-        return membership(self.wanted.roster, await ask(self.door, DECIDING_SECONDS), self.memory)
+        return membership(self.wanted.roster, await ask(self.door, patience_with(self.memory)), self.memory)
 
     def note(self, event: str, step: Step, why: str = "") -> None:
         self.journal.write(event, str(step), self.clock.now(), why)

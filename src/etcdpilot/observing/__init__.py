@@ -14,14 +14,14 @@ from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.memory import Memory
 from etcdpilot.model.observation import HostSeen, Seen
 from etcdpilot.observing.files import host_seen, question_for
-from etcdpilot.observing.members import DECIDING_SECONDS, ask, membership
+from etcdpilot.observing.members import ask, membership, patience_with
 
 Files = Mapping[str, tuple[FileSpec, ...]]
 
 
 async def observe(wanted: ClusterSpec, files: Files, fleet: Fleet, door: Door, memory: Memory) -> Seen:
     """Every host and the cluster, at once. `files` are those that a look shall hash, by member."""
-    etcd, hosts = await asyncio.gather(ask(door, DECIDING_SECONDS), all_hosts(wanted, files, fleet))
+    etcd, hosts = await asyncio.gather(ask(door, patience_with(memory)), all_hosts(wanted, files, fleet))
     return Seen(hosts, etcd, membership(wanted.roster, etcd, memory))
 
 

@@ -126,6 +126,11 @@ def unread(said: MemberStatus, read: ClusterFailed) -> str:
     return f"it runs, and answers no linearizable read: {read.why or read.what}"
 
 
+def patience_with(memory: Memory) -> float:
+    """Where something is decided. Before a cluster has formed there is nobody yet to be patient with."""
+    return DECIDING_SECONDS if memory.formed else ANSWER_SECONDS
+
+
 def membership(roster: Roster, seen: EtcdSeen, memory: Memory) -> Membership:
     """Who is in the cluster, by the names of the file. When nobody can say, as the state folder remembers it."""
     if not isinstance(seen.members, Known):
