@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -339,3 +341,25 @@ async def restart_alone(cluster: Cluster, name: str) -> None:
         steps = tuple(proof.fenced((RestartMember(name, "the test wants it"),), start))
         async for event in pilot.apply(site, Plan(wanted.name, start, steps)):
             assert not isinstance(event, Stale), event
+
+
+@pytest.mark.skipif(os.environ.get("ETCDPILOT_LONG") != "1", reason="the long form (ETCDPILOT_LONG=1) copies 600 MB")
+def test_a_learner_that_copies_much_tells_how_far_it_is_in_events_that_programs_read(cluster: Cluster):
+    cluster.begin_with(1)
+    asyncio.run(filled(cluster, 600))
+    client, peer = cluster.ports[1]
+    ports = ("--client-port", str(client), "--peer-port", str(peer))
+    said = cluster.run("member", "add", "etcd-1", *ports, "--yes", "--events").out
+    events = [json.loads(line) for line in said.splitlines() if line.startswith('{"event"')]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "planned" and {"started", "waiting", "done"} <= set(kinds)
+    told = [event["on"] for event in events if event["event"] == "waiting" and " MiB " in event["on"]]
+    assert told and all(re.search(r"\(\d+\.\d of \d+\.\d MiB copied\)", each) for each in told), kinds
+    cluster.is_settled("etcd-0", "etcd-1")
+
+
+async def filled(cluster: Cluster, megabytes: int) -> None:
+    wanted, _ = pilot.read_file(cluster.file)
+    async with pilot.opened(wanted, cluster.state) as site:
+        for number in range(megabytes):
+            await site.door.client().kv.put(f"/much/{number}", os.urandom(1_000_000), timeout=30)
