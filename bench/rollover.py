@@ -80,6 +80,9 @@ def judged(found: dict[str, list[Seen]]) -> int:
         take = statistics.median if "median" in name else max
         print(f"{name:26}" + "".join(f"{take(of(seen) for seen in runs):12.1f}" for runs in found.values()))
     every = [seen for runs in found.values() for seen in runs]
+    for seen in every:
+        if seen["wrong"]:
+            print({each: len(seen[each]) for each in WRONG}, *seen["causes"], sep="\n    ")
     quiet = max(seen["longest_gap"] for seen in found["nothing"]) <= BUDGET_GAP
     missed = any(seen["wrong"] or seen["most_repeats_of_one"] > 1 for seen in every)
     missed |= quiet and any(seen["longest_gap"] > BUDGET_GAP for seen in every)

@@ -78,7 +78,7 @@ class Record:
 class Load:
     def __init__(self, client: Client, rate: float, attempt: float) -> None:
         self.client, self.rate, self.attempt = client, rate, attempt
-        self.record, self.over = Record(), asyncio.Event()
+        self.record, self.over, self.turned = Record(), asyncio.Event(), asyncio.Event()
         self.prefix = f"{PREFIX}{time.time_ns()}/"  # keys of its own, whoever wrote there before
         self.place = 0
         self.former: list[Client] = []  # their calls may still be under way
@@ -131,13 +131,24 @@ class Load:
     async def watch(self) -> None:
         """By the client of now; another one takes over at the next revision."""
         while True:
-            client, begin = self.client, self.record.newest + 1
-            async with client.watch(self.prefix, prefix=True, start_revision=begin) as events:
-                async for event in events:
-                    if isinstance(event, WatchEvent):
-                        self.record.note_event(event.kv.key.decode(), event.kv.mod_revision)
-                    if client is not self.client:
-                        break
+            self.turned.clear()
+            watching = asyncio.create_task(self.watch_by(self.client))
+            turned = asyncio.create_task(self.turned.wait())
+            # Not at its next event: the connection of before may have none any more.
+            await asyncio.wait((watching, turned), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done() and (error := watching.exception()):
+                self.record.causes.append(f"the watch ended: {error!r}"[:200])
+                await asyncio.sleep(QUIET)
+            for task in (watching, turned):
+                task.cancel()
+            await asyncio.gather(watching, turned, return_exceptions=True)
+
+    async def watch_by(self, client: Client) -> None:
+        begin = self.record.newest + 1
+        async with client.watch(self.prefix, prefix=True, start_revision=begin) as events:
+            async for event in events:
+                if isinstance(event, WatchEvent):
+                    self.record.note_event(event.kv.key.decode(), event.kv.mod_revision)
 
     async def follow(self, keys: Keys) -> None:
         """Certificates that change on the disk are taken as a program takes them that reads its files again: a new client
@@ -149,6 +160,7 @@ class Load:
             if now == before and now != known:
                 self.former.append(self.client)
                 self.client, known = Client(self.client.endpoints, keys.tls()), now
+                self.turned.set()
             before = now
 
     async def close(self) -> None:
