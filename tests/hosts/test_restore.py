@@ -75,11 +75,11 @@ def test_a_cluster_is_restored_on_its_own_hosts_however_often_the_controller_die
 def test_a_machine_that_was_said_to_be_gone_comes_back_and_is_taken_in_as_a_new_member(site: Site) -> None:
     built(site)
     dead = site.lab.hosts[2]
-    dead.power_cut()
+    dead.unplug()  # and its member runs on
     refused = site.run("restore", "s.db", *MEANT, code=3)
     assert "can neither be stopped nor fenced" in refused.stdout + refused.stderr and "--lost etcd-2" in refused.stderr
     site.run("restore", "s.db", *MEANT, "--lost", "etcd-2")
-    dead.power_on()
+    dead.replug()
     until(lambda: "cluster ID mismatch" in dead.says("journalctl -u etcd -o cat --no-pager | tail -n 200"), 30)
     found = site.says("status")
     assert {row["name"]: row["state"] for row in found["members"]}["etcd-2"] == "absent"
@@ -90,9 +90,9 @@ def test_a_machine_that_was_said_to_be_gone_comes_back_and_is_taken_in_as_a_new_
 
 @pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 def test_a_disk_that_is_full_on_one_host_is_told_before_anything_stops(site: Site) -> None:
-    site.lab.hosts[1].disk("/var/lib/etcd", 200)
+    site.lab.hosts[1].disk("/var/lib/etcd", 400)
     built(site)
-    site.lab.hosts[1].run("head -c 60000000 /dev/zero >/var/lib/etcd/member.filler", check=False)
+    site.lab.hosts[1].run("head -c 180000000 /dev/zero >/var/lib/etcd/member.filler", check=False)
     before = [pid(host) for host in site.lab.hosts]
     failed = site.run("restore", "s.db", *MEANT, code=5)
     assert "no room" in failed.stderr and "etcd-1" in failed.stderr
@@ -119,7 +119,7 @@ def test_a_cluster_is_restored_on_other_hosts_beside_the_one_it_was_taken_from(s
 def test_a_majority_that_is_lost_for_good_is_rebuilt_from_the_survivor_and_grows_back(site: Site) -> None:
     built(site)
     site.ctl("put", "last", "word")
-    site.lab.hosts[1].power_cut()
+    site.lab.hosts[1].unplug()
     site.lab.hosts[2].run("systemctl kill -s KILL etcd; systemctl stop etcd; mv /var/lib/etcd /var/lib/burnt")
     refused = site.run("recover", "quorum", *MEANT, code=3)
     assert "--lost etcd-1" in refused.stderr
@@ -128,7 +128,7 @@ def test_a_majority_that_is_lost_for_good_is_rebuilt_from_the_survivor_and_grows
     site.run("recover", "quorum", "--lost", "etcd-1", *MEANT)
     states = {row["name"]: row["state"] for row in site.says("status")["members"]}
     assert states == {"etcd-0": "voting", "etcd-1": "absent", "etcd-2": "voting"}
-    site.lab.hosts[1].power_on()
+    site.lab.hosts[1].replug()
     site.apply()
     assert [row["state"] for row in site.says("status")["members"]] == ["voting"] * 3
     assert site.ctl("get", "last", "--print-value-only") == "word\n"

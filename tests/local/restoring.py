@@ -45,6 +45,13 @@ async def fill(client: Client, keys: int = KEYS, size: int = SIZE) -> None:
 class Restoring(Cluster):
     """A local cluster whose data are brought back."""
 
+    def patiently(self, *words: str) -> str:
+        """A command that may take minutes, as with half a gigabyte on a busy machine; what it said."""
+        process = self.begin(*words)
+        out, err = process.communicate(timeout=1200)
+        assert process.returncode == 0, out + err
+        return out
+
     def never_without_quorum(self) -> None:
         """A restore stands still on purpose; what must always hold is that the old data are there."""
         self.old_data_is_there()
@@ -57,7 +64,7 @@ class Restoring(Cluster):
             async with pilot.opened(wanted, self.state) as site:
                 return await work(site.door.client())
 
-        return asyncio.run_coroutine_threadsafe(with_client(), own_loop()).result(120)
+        return asyncio.run_coroutine_threadsafe(with_client(), own_loop()).result(1200 if LONG else 120)
 
     def compared_with(self, snapshot: Path) -> Comparison:
         return self.client_do(lambda client: compared(snapshot, client))

@@ -42,7 +42,7 @@ def up(cluster: Restoring, etcd: Etcd, members: int = 3, *more: str) -> Restorin
 
 
 def saved(cluster: Restoring, name: str = "s.db") -> Path:
-    cluster.run("backup", "save", name)
+    cluster.patiently("backup", "save", name)
     return cluster.path / name
 
 
@@ -64,7 +64,7 @@ def test_a_restored_cluster_holds_what_the_snapshot_holds_under_a_new_identity(c
     before = cluster.run("status", "-o", "json").document["cluster"]
     cluster.client_do(lambda client: client.kv.delete("/bulk/", prefix=True))
     cluster.remember_data()
-    said = cluster.run("restore", "s.db", "--yes").out
+    said = cluster.patiently("restore", "s.db", "--yes")
     is_proved(cluster)
     found = cluster.compared_with(snapshot)
     assert found.differences == () and found.keys == KEYS - 1 + 20 + 3 + 1 and (found.leases, found.users) == (3, 2)

@@ -113,14 +113,15 @@ def join(member: MemberSpec, peers: PeerUrls, ground: Ground) -> Iterator[Step]:
     """What a wanted member still needs, by how far it has come."""
     state = ground.seen.membership.state_of(member.name)
     host = ground.seen.reachable.get(member.name)
-    if state is not MemberState.LEARNING:
-        yield from prepare(member, peers, host, state, ground)
+    readied = tuple(prepare(member, peers, host, state, ground)) if state is not MemberState.LEARNING else ()
+    yield from readied
+    disabled = not (host and host.service.enabled) or any(isinstance(each, DisableService) for each in readied)
     if state is MemberState.ABSENT:
         if voters := those_who_answer(member, peers, ground):
             yield ProbePeer(member.name, member.advertise_peer_urls, voters)
         yield AddLearner(member.name, member.advertise_peer_urls)
     if state is not MemberState.LEARNING:
-        if ground.wanted.kind is not HostKind.LOCAL and not (host and host.service.enabled):
+        if ground.wanted.kind is not HostKind.LOCAL and disabled:
             yield EnableServices((member.name,))
         yield StartLearner(member.name)
     yield PromoteLearner(member.name)
