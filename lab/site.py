@@ -56,7 +56,7 @@ class Site:
 
     def dying(self, moment: str, *words: str) -> subprocess.CompletedProcess[str]:
         """`etcdpilot WORDS`, killed at a moment of its journal (`testing.dying`), unless it ends before that."""
-        return self.lab.controller([*DYING, moment, *words], check=False, cwd=self.folder)
+        return self.lab.controller([*DYING, moment, *words], check=False, cwd=self.folder, timeout=300)
 
     def forget_the_dead(self) -> None:
         """Half a minute passes for the locks of a controller that was killed: the next one takes them over."""

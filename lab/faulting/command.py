@@ -23,7 +23,11 @@ TRIES = 3  # a moment that came too late is drawn again from fewer lines
 def command(arguments: argparse.Namespace) -> int:
     """0: every run held what it must; 1: some did not."""
     if arguments.table:
-        print(table.page(table.read([Path(name) for name in arguments.table])), end="")
+        rows = table.read([Path(name) for name in arguments.table])
+        if arguments.write:
+            table.write_into(Path(arguments.write), rows)
+        else:
+            print(table.page(rows), end="")
         return 0
     chosen = list(cells(arguments.seed, arguments.times, arguments.only, arguments.fault, arguments.version))
     lines = known_lines(arguments.known)
@@ -38,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
         return 0
     into = Path(arguments.into)
     if arguments.go_on and into.exists():
-        through = {(row["operation"], row["fault"], row["turn"]) for row in table.read([into]) if not row["broken"]}
+        through = {(row["operation"], row["fault"], row["turn"]) for row in table.read([into])}
         chosen = [cell for cell in chosen if (cell.operation.name, cell.fault.name, cell.turn) not in through]
     if (reason := why_not()) is not None or os.geteuid() != 0:
         print(f"no fault run here: {reason or 'it needs root'}")
@@ -113,5 +117,6 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--go-on", action="store_true", help="leave out what that file has as well done already")
     parser.add_argument("--until", type=float, default=0, metavar="MINUTES", help="begin no run after that")
     parser.add_argument("--list", action="store_true", help="print the runs and do none")
+    parser.add_argument("--write", metavar="DOCUMENT", help="with --table: into this document, below its last heading")
     parser.add_argument("--table", nargs="+", metavar="FILE", help="print the page of such files")
     return parser.parse_args()

@@ -20,6 +20,7 @@ from lab.faulting.faults import NEW_DISK, Fault, Scene
 from lab.faulting.judging import ENDINGS, PATIENCE, Verdict, data_of, judge_stop, judge_writes, wanted_state
 from lab.faulting.operations import Operation, Words, move_to
 from lab.faulting.stages import Stage, Stages
+from lab.faulting.table import ITSELF
 from lab.host import Host
 from lab.probes import until
 from lab.site import DYING, ETCDPILOT, Site
@@ -87,7 +88,7 @@ def carry_out(stages: Stages, cell: Cell, lines: int) -> Run:
     try:
         _carry_out(stages, cell, stage, lines, found, verdict)
     except (AssertionError, LabError, RuntimeError, OSError, subprocess.SubprocessError) as problem:
-        verdict.broken.append(f"the run itself failed: {type(problem).__name__}: {problem}")
+        verdict.broken.append(f"{ITSELF}: {type(problem).__name__}: {problem}")
     found.broken, found.gap, found.stop = verdict.broken, verdict.gap, round(verdict.stop, 2)
     found.seconds = round(time.monotonic() - began, 1)
     return found

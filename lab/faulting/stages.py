@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.commands import LabError
 from lab.etcd_binaries import etcd_folder
 from lab.laboratory import Lab
 from lab.probes import until
@@ -85,7 +86,11 @@ class Stages:
             host.become_empty()
         else:
             host.thaw(frozen, small=disk)
-            host.power_on(BOOT)
+            try:
+                host.power_on(BOOT)
+            except LabError:  # on a box that is very busy a machine may not come up at its first try
+                host.power_cut()
+                host.power_on(BOOT)
             self._stands[host.name] = stage.version
 
     def _build(self, version: str) -> Stage:

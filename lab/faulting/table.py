@@ -10,14 +10,33 @@ from typing import Any
 from lab.faulting.faults import FAULTS
 from lab.faulting.operations import OPERATIONS
 
+ITSELF = "the run itself failed"
 Row = dict[str, Any]
+HEADING = "## What was run"
 
 
 def read(files: Iterable[Path]) -> list[Row]:
-    """Runs whose moment came; of a run that was repeated, with the same seed, the last one counts."""
+    """Runs whose moment came, and that the lab itself did not fail. One that broke a promise stays, however often the same
+    run is done again."""
     rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    last = {(row["seed"], row["operation"], row["fault"], row["turn"]): row for row in rows}
-    return [row for row in last.values() if row["reached"]]
+    judged = [row for row in rows if row["reached"] and not failed_by_itself(row)]
+    well = {key_of(row): row for row in judged if not row["broken"]}
+    return [*well.values(), *(row for row in judged if row["broken"])]
+
+
+def key_of(row: Row) -> tuple[object, ...]:
+    return (row["seed"], row["operation"], row["fault"], row["turn"], row["version"])
+
+
+def failed_by_itself(row: Row) -> bool:
+    """A host that did not boot, a tool that took too long: nothing is known of the product then."""
+    return any(what.startswith(ITSELF) for what in row["broken"])
+
+
+def write_into(document: Path, rows: list[Row]) -> None:
+    """All that stands below the last heading is written anew."""
+    above = document.read_text().split(HEADING)[0]
+    document.write_text(f"{above}{HEADING}\n\n{page(rows)}")
 
 
 def page(rows: list[Row]) -> str:

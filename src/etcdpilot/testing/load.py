@@ -178,7 +178,7 @@ class Load:
 
     async def until_watched(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while set(self.record.acknowledged) - set(self.record.watched):
                     await asyncio.sleep(QUIET)
 
