@@ -40,6 +40,7 @@ class Memory:
     given: GivenSeen = NOTHING_GIVEN  # certificates of somebody else's making
     rotation: Rotation | None = None  # a change of authorities that is under way
     rotated: datetime | None = None  # when the last one ended
+    backed_up: datetime | None = None  # when the newest backup in the state folder was taken
     beside: tuple[AuthorityKept, ...] = ()  # meanwhile: those that are trusted beside `authorities`, which sign
     operator: CertificateFacts | None = None
     operator_trust: str = ""  # SHA-256 of the file of authorities that the operator trusts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -40,6 +41,7 @@ def remember(state: StateFolder, identity: Identity) -> Memory:
         key_hashes=state.key_hashes(),
         rotation=state.rotation(),
         rotated=ended_rotation(state.root),
+        backed_up=newest_backup(state),
         beside=tuple(kept for name in state.authorities() if (kept := authority_beside(state, name))),
         operator=facts,
         operator_trust=digest(state.client_ca),
@@ -75,6 +77,12 @@ def operator(state: StateFolder) -> CertificateFacts | None:
         return read_certificate(pair.certificate.encode())
     except SpecError:  # damaged: it is issued anew
         return None
+
+
+def newest_backup(state: StateFolder) -> datetime | None:
+    """By the manifests in the state folder: one is written when its snapshot was proved."""
+    times = [path.stat().st_mtime for path in state.backups.glob("*/*.json")]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def digest(path: Path) -> str:

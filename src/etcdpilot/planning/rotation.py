@@ -43,6 +43,7 @@ from etcdpilot.rendering.certificate_files import certificate_files, client_auth
 
 ASKED = "it was asked for"
 ONE_ROTATION = timedelta(days=1)
+FRESH = timedelta(hours=1)
 # Between two phases clients have time to follow: they must trust both before the new one signs, and show what the new
 # one signed before the old one is trusted no longer.
 CLIENTS_FOLLOW = {
@@ -186,7 +187,8 @@ def later_phases(ground: Ground, before: tuple[Step, ...], until: Phase) -> Iter
         return done < phase.place <= until.place
 
     if begins(Phase.TRUSTING):
-        yield SaveSnapshot(because="its authorities change")
+        if not has_backup(ground):
+            yield SaveSnapshot(because="its authorities change")
         yield TurnAuthorities(names, Phase.TRUSTING)
         rolled = tuple(roll(ground, "it must trust both authorities"))
         yield from rolled
@@ -200,6 +202,12 @@ def later_phases(ground: Ground, before: tuple[Step, ...], until: Phase) -> Iter
         yield from roll(ground, "it must trust the new authority alone")
     if begins(Phase.SETTLED):
         yield TurnAuthorities(names, Phase.SETTLED)
+
+
+def has_backup(ground: Ground) -> bool:
+    """Whether one was taken within the last hour: by a run that was cut off, or by whoever thought of it first."""
+    taken = ground.memory.backed_up
+    return taken is not None and ground.now - taken < FRESH
 
 
 def roll(ground: Ground, because: str) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from etcdpilot.model.knowledge import Known, Unknown
 from etcdpilot.model.memory import AuthorityKept
 from etcdpilot.model.observation import HostSeen
 from etcdpilot.model.rotation import Phase, Rotation
-from etcdpilot.model.steps import IssueOperator, MakeAuthorities, Step, TurnAuthorities, WriteFiles
+from etcdpilot.model.steps import IssueOperator, MakeAuthorities, SaveSnapshot, Step, TurnAuthorities, WriteFiles
 from etcdpilot.rendering.certificate_files import client_authority, peer_authority
 from etcdpilot.testing.clock import EPOCH
 from etcdpilot.testing.paper_cluster import Harmed, PaperCluster
@@ -103,6 +103,8 @@ class PaperTrust(PaperCluster):
                 self.issue_operator()
             case IssueOperator():
                 self.issue_operator()
+            case SaveSnapshot():
+                self.memory = replace(self.memory, backed_up=self.now())
             case TurnAuthorities(names, phase):
                 self.turn(names, phase)
             case WriteFiles(files):
