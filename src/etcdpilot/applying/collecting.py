@@ -61,16 +61,14 @@ def found_of(member: str, directory: str, listed: Listed) -> Found | None:
 
 
 def missing(found: Sequence[Found], kept: Sequence[Manifest]) -> tuple[Found, ...]:
-    """What came after the newest that was kept of each member: what was let go is not fetched again."""
+    """What came after the newest that was kept of each member: what was let go is not fetched again.
+
+    One of the same bytes as a kept one is fetched all the same: nothing was written meanwhile, and that is news.
+    """
     newest: dict[str, datetime] = {}
     for manifest in kept:
         newest[manifest.member] = max(manifest.taken_at, newest.get(manifest.member, manifest.taken_at))
-    digests = {manifest.sha256 for manifest in kept}
-    return tuple(
-        each
-        for each in found
-        if each.sha256 not in digests and (each.member not in newest or each.taken_at > newest[each.member])
-    )
+    return tuple(each for each in found if each.member not in newest or each.taken_at > newest[each.member])
 
 
 async def collect_one(
