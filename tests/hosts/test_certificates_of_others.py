@@ -17,6 +17,7 @@ from lab.probes import until
 from tests.hosts.site import Site, pid
 from tests.outside_ca import OutsideCa
 
+pytestmark = pytest.mark.timeout(300)
 LONG = bool(os.environ.get("ETCDPILOT_LONG"))
 GIVEN = """tls:
   given:
@@ -44,12 +45,8 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[Site]:
 
 def outside_ca(site: Site) -> OutsideCa:
     """The same one for as long as its folder is there."""
-    if site.folder not in _MADE:
-        _MADE[site.folder] = OutsideCa.make(site.folder / "pki")
-    return _MADE[site.folder]
-
-
-_MADE: dict[Path, OutsideCa] = {}
+    folder = site.folder / "pki"
+    return OutsideCa.load(folder) if folder.exists() else OutsideCa.make(folder)
 
 
 def hosts_of(site: Site, number: int) -> tuple[str, ...]:
