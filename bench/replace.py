@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from etcdpilot.model.addresses import MemberUrl
+from etcdpilot.stores.local_clusters import is_free
 from etcdpilot.testing.local_cluster import LocalCluster
 from tests.etcd_versions import all_versions
 
@@ -54,11 +56,20 @@ def once(replace: Callable[[LocalCluster, list[str]], None], megabytes: int) -> 
         time.sleep(5)  # a young cluster answers `unhealthy cluster` to either
         command = running_as(cluster, DEAD)
         cluster.kill(DEAD)
+        until_its_ports_are_free(cluster)
         began = time.monotonic()
         replace(cluster, command)
         took = time.monotonic() - began
         until_it_reads(cluster)
         return took
+
+
+def until_its_ports_are_free(cluster: LocalCluster) -> None:
+    """A process that lets go of a large database is gone before its ports are."""
+    own = next(member for member in cluster.members if member.name == DEAD)
+    ports = [MemberUrl.parse(url).port for url in (own.client_url, own.peer_url)]
+    while not all(is_free("127.0.0.1", port) for port in ports):
+        time.sleep(0.01)
 
 
 async def filled(cluster: LocalCluster, megabytes: int) -> None:
