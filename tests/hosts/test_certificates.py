@@ -104,7 +104,14 @@ def test_leaves_are_renewed_under_a_writer_without_a_restart_and_without_a_repea
 
 def shown(site: Site) -> list[str]:
     """Fingerprints of what listeners show; every one of them shows what lies on the disk."""
-    rows = [row for row in site.says("pki", "status")["certificates"] if row["purpose"] in ("server", "peer")]
+    rows: list[dict[str, Any]] = []
+
+    def all_were_asked() -> bool:
+        said = site.says("pki", "status")["certificates"]
+        rows[:] = [row for row in said if row["purpose"] in ("server", "peer")]
+        return None not in [row["shown"] for row in rows]
+
+    assert until(all_were_asked, 60)
     assert [row["shown"] for row in rows] == [True] * 6
     return [row["fingerprint"] for row in rows]
 
