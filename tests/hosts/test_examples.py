@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -157,6 +158,49 @@ def test_one_certificate_for_everything(three_hosts: Lab, tmp_path: Path, etcd: 
     key = "--key=/etc/kubernetes/ssl/kubernetes-key.pem"
     done = three_hosts.hosts[0].run(f"ETCDCTL_API=3 /bin/etcdctl {tls} {key} endpoint health 2>&1")
     assert "is healthy" in done.stdout
+    without_endpoints(three_hosts.hosts[0], etcd, f"{tls} {key}")
+    flannels_network(site, tmp_path)
+    killed_and_back(three_hosts.hosts[1])
+    assert until(site.healthy)
+
+
+def without_endpoints(host: Host, etcd: Etcd, keys: str) -> None:
+    """What guides warn of: nothing but the v2 client needs an endpoint to be named, and `localhost` is signed here."""
+    named = host.run(f"ETCDCTL_API=3 /bin/etcdctl {keys} --endpoints=https://localhost:2379 endpoint health 2>&1")
+    assert "https://localhost:2379 is healthy" in named.stdout
+    plain = "ETCDCTL_API=3 /bin/etcdctl --dial-timeout=1s --command-timeout=2s get x 2>&1"
+    assert host.run(plain, check=False).returncode != 0  # http, spoken to a port of https
+    if etcd.line < (3, 6):
+        second = (
+            keys.replace("--cacert", "--ca-file").replace("--cert=", "--cert-file=").replace("--key=", "--key-file=")
+        )
+        bare = host.run(f"ETCDCTL_API=2 /bin/etcdctl {second} cluster-health 2>&1", check=False)
+        assert bare.returncode != 0 and "etcd cluster is unavailable or misconfigured" in bare.stdout
+        said = host.says(f"ETCDCTL_API=2 /bin/etcdctl {second} --endpoints https://127.0.0.1:2379 cluster-health")
+        assert said.endswith("cluster is healthy")
+
+
+def flannels_network(site: Site, tmp_path: Path) -> None:
+    """From standard input, as guides write it; it comes back to the byte. So do keys as Kubernetes has them."""
+    text = (
+        '{\n  "Network": "172.16.0.0/16",\n  "SubnetLen": 24,\n  "Backend": {\n'
+        '    "Type": "vxlan",\n    "VNI": 1\n  }\n}\n'
+    )
+    assert site.ctl("put", "/k8s/network/config", input=text) == "OK\n"
+    assert site.ctl("get", "/k8s/network/config", "--print-value-only") == text + "\n"
+    for name in ("default", "automodel"):
+        site.ctl("put", f"/registry/namespaces/{name}", "{}")
+    listed = site.ctl("get", "/", "--prefix", "--keys-only").split("\n\n")
+    assert "/registry/namespaces/automodel" in listed and "/k8s/network/config" in listed
+    said = json.loads(site.ctl("get", "/registry/namespaces/automodel", "-w=json"))
+    assert said["kvs"][0]["key"] == "L3JlZ2lzdHJ5L25hbWVzcGFjZXMvYXV0b21vZGVs"
+
+
+def killed_and_back(host: Host) -> None:
+    before = pid(host)
+    assert host.kill("etcd") == 1
+    assert until(lambda: pid(host) not in ("0", before) and host.show("etcd", "ActiveState") == "active", 20)
+    assert host.show("etcd", "NRestarts") == "1"
 
 
 @versions("3.4.23")
@@ -178,10 +222,34 @@ def test_everything_below_one_application_directory(three_hosts: Lab, tmp_path: 
         assert without_certificate(site, host) != 0
         # Each option stands in one place: etcd since 3.4 dies of the same one in two.
         assert "shadowed" not in host.journal("etcd")
+        ca = x509(host, "/app/etcd/ssl/ca.pem", "-text")
+        assert "CN = etcd" in ca and "Public-Key: (2048 bit)" in ca
+        # The authority outlives what it signs: its ten years end no earlier than theirs.
+        assert "not expire" in x509(host, "/app/etcd/ssl/ca.pem", "-checkend", str(3649 * 86400))
+    automatic_certificates(site, three_hosts.hosts[2])
     if etcd.line < (3, 6):
         v2_is_healthy(site)
     v3_is_healthy(site)
     ids_are_foretold(site, "etcd-cluster-0")
+
+
+def automatic_certificates(site: Site, host: Host) -> None:
+    """Guides ask for AUTO_TLS beside certificates, which etcd then ignores; the cluster file has one place for that."""
+    text = site.file.read_text()
+    options = "options: {auto-tls: true, peer-auto-tls: true"
+    asked = text.replace("options: {", f"{options}, ")
+    if asked == text:
+        asked = text.replace("hosts:\n", f"  {options}}}\nhosts:\n", 1)
+    refused = site.write(asked).apply(code=2)
+    assert "auto-tls" in refused and "peer-auto-tls" in refused and "tls.mode" in refused
+    site.write(text)
+    host.run('printf \'ETCD_AUTO_TLS="true"\\nETCD_PEER_AUTO_TLS="true"\\n\' >> /app/etcd/etcd.conf')
+    host.run("systemctl restart etcd")
+    assert until(lambda: "ignoring peer auto TLS since certs given" in host.journal("etcd"))
+    assert "ignoring client auto TLS since certs given" in host.journal("etcd")
+    assert until(site.healthy)
+    site.apply()
+    assert "AUTO_TLS" not in host.read("/app/etcd/etcd.conf") and site.healthy() and site.settled()
 
 
 @versions("3.5.30")
@@ -229,6 +297,38 @@ def test_certificates_made_out_to_each_host(three_hosts: Lab, tmp_path: Path, et
         assert table.count("https://") == 3
     v3_is_healthy(site)
     ids_are_foretold(site, "my-etcd-token")
+    keys_as_guides_type_them(site)
+    # `Restart=always` would start a removed member for ever, for it ends with 0: its unit is disabled.
+    name = site.says("status")["members"][2]["name"]
+    site.run("member", "remove", name, "--yes")
+    gone = three_hosts.hosts[2]
+    assert until(lambda: gone.show("etcd", "ActiveState") == "inactive")
+    assert gone.show("etcd", "UnitFileState") == "disabled" and not gone.pids("etcd")
+    assert site.ctl("member", "list").count(", started, ") == 2
+
+
+def keys_as_guides_type_them(site: Site) -> None:
+    site.ctl("put", "foo", "bar")
+    # Unquoted in a shell, braces become two words, and etcdctl drops the second in silence.
+    site.ctl("put", "testjson", "PublishedPort:11111", "Labels:[{com.test.env:dev}]")
+    nodes = {f"/docker/node/n0{n}": f"192.168.100.11{n}" for n in (1, 2, 3)}
+    services = {"/docker/service/s01": "1005", "/docker/service/s02": "1007"}
+    for key, value in {**nodes, **services}.items():
+        assert site.ctl("put", key, value) == "OK\n"
+
+    def lines(found: dict[str, str]) -> str:
+        return "".join(f"{key}\n{value}\n" for key, value in found.items())
+
+    assert site.ctl("get", "foo") == "foo\nbar\n" and site.ctl("get", "missing") == ""
+    assert site.ctl("get", "--prefix", "/docker/node") == lines(nodes)
+    assert site.ctl("get", "--prefix", "/docker/service") == lines(services)
+    assert site.ctl("get", "--prefix", "/docker") == lines({**nodes, **services})
+    everything = {**nodes, **services, "foo": "bar", "testjson": "PublishedPort:11111"}
+    assert site.ctl("get", "--prefix", "") == lines(everything)
+    said = json.loads(site.ctl("get", "-w", "json", "foo"))
+    assert list(said) == ["header", "kvs", "count"]
+    assert list(said["header"]) == ["cluster_id", "member_id", "revision", "raft_term"]
+    assert (said["kvs"][0]["key"], said["kvs"][0]["value"], said["count"]) == ("Zm9v", "YmFy", 1)
 
 
 @versions("3.4.23")
@@ -255,3 +355,11 @@ def test_an_env_file_beside_certificates_in_the_unit(three_hosts: Lab, tmp_path:
     assert sum("true" in line for line in health) == 3
     v3_is_healthy(site)
     ids_are_foretold(site, "etcd-cluster")
+    scheme_less = ",".join(f"{host.address}:2379" for host in three_hosts.hosts)
+    status = table_of(site.ctl("--endpoints", scheme_less, "endpoint", "status", "--write-out=table"))
+    assert (
+        sum(f"| {host.address}:2379 " in line.replace("  ", " ") for host in three_hosts.hosts for line in status) == 3
+    )
+    three_hosts.power_cut_all()
+    three_hosts.power_on_all()
+    assert until(site.healthy, 60)
