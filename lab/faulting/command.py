@@ -47,6 +47,9 @@ def command(arguments: argparse.Namespace) -> int:
     if (reason := why_not()) is not None or os.geteuid() != 0:
         print(f"no fault run here: {reason or 'it needs root'}")
         return 1
+    if not chosen:
+        print("nothing is left to run")
+        return 0
     into.parent.mkdir(parents=True, exist_ok=True)
     return run_all(chosen, into, arguments.until, lines)
 
