@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from etcdpilot.etcd.client import Client
 
 CONNECT_SECONDS = 0.8
+HTTP2_BEGINS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # RFC 9113 3.4
 WAIT = 0.1
 
 
@@ -130,24 +131,32 @@ async def connecting(endpoint: Endpoint, seconds: float) -> float | None:
 
 
 async def speaks_tls(endpoint: Endpoint, seconds: float) -> bool | None:
-    """What a listener answers to the beginning of a TLS handshake; None where there is no listener.
+    """What a listener answers to the beginning of a TLS handshake; None where nobody answers in either scheme.
 
-    A TLS server greets back or complains in a record of TLS (22 or 21); etcd without certificates hangs up.
+    A TLS server greets back or complains in a record of TLS (22 or 21); etcd without certificates hangs up, and answers
+    the beginning of HTTP/2. A tunnel to a port where nobody listens hangs up on both.
     """
     context = ssl.create_default_context()
     outgoing = ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=endpoint.name or endpoint.host).do_handshake()
+    greeted = await answer_to(outgoing.read(), endpoint, seconds)
+    if greeted in (b"\x16", b"\x15"):
+        return True
+    return False if greeted is not None and await answer_to(HTTP2_BEGINS, endpoint, seconds) else None
+
+
+async def answer_to(said: bytes, endpoint: Endpoint, seconds: float) -> bytes | None:
+    """The first byte that comes back, none from who hangs up; None where nobody listens, or is silent so long."""
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
             try:
-                writer.write(outgoing.read())
-                first = await reader.read(1)
+                writer.write(said)
+                return await reader.read(1)
             finally:
                 writer.transport.abort()
     except ConnectionResetError:
-        return False
+        return b""
     except (TimeoutError, OSError):
         return None
-    return first in (b"\x16", b"\x15")
