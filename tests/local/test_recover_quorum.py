@@ -81,7 +81,8 @@ def test_the_most_advanced_of_those_that_are_down_is_taken_with_what_stands_in_i
     lines = {line.split()[0]: line for line in said.splitlines() if line.startswith("etcd-")}
     assert "taken" in lines["etcd-3"] and "revisions behind" in lines["etcd-4"], said
     is_proved(cluster, 5)
-    assert len([key for key in keys(cluster) if key == "after"]) == 20
+    # The last one was acknowledged by a majority to which the only survivor need not have belonged.
+    assert len([key for key in keys(cluster) if key == "after"]) in (19, 20)
 
 
 @in_the_long_form

@@ -90,7 +90,8 @@ async def listed(door: Door, within: float, *, linearizable: bool) -> Known[tupl
         answer = await door.client().cluster.list(linearizable=linearizable, timeout=within)
     except ClusterFailed as error:
         return Unknown(error.why or error.what)
-    return Known(answer.members)
+    # A member that waits for its first quorum answers what it remembers: nothing, and that is no cluster of nobody.
+    return Known(answer.members) if answer.members else Unknown("it never had a quorum yet")
 
 
 async def alarms(door: Door, within: float) -> tuple[Alarm, ...]:

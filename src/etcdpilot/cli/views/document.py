@@ -38,8 +38,7 @@ def status_document(status: Status) -> dict[str, Any]:
             "alarms": list(status.alarms),
         },
         "members": [member_document(row) for row in status.members],
-        "backups": backups_document(status.backups) if status.backups else None,
-    }
+    } | ({"backups": backups_document(status.backups)} if status.backups else {})
 
 
 def backups_document(backups: Backups) -> dict[str, Any]:
