@@ -16,7 +16,7 @@ down: $(STAMP)          ## stop it; its data stays
 # apart: threads that were made inside a host's network stay in it, and must not serve the tests of this machine.
 test: $(STAMP) lab      ## everything this machine can run; its end says what was left out and why
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/hosts && \
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/hosts
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/hosts
 
 # As root on Debian or Ubuntu: packages by apt-get, the image of the test hosts, and real etcd of every line.
 # ETCDPILOT_LAB=no leaves that out, ETCDPILOT_LAB=must fails where it cannot be had.

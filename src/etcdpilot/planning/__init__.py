@@ -118,9 +118,18 @@ def move_leader_plan(wanted: ClusterSpec, seen: Seen, to: str | None) -> Plan | 
 
 
 def has_formed(seen: Seen, memory: Memory) -> bool:
-    """Whether there is a cluster already: remembered here, noted on a host, or answering."""
-    noted = any(isinstance(host.marker, Known) and host.marker.value.cluster_id for host in seen.reachable.values())
-    return memory.formed or noted or isinstance(seen.etcd.members, Known)
+    """Whether there is a cluster already: remembered here, noted on a host, or answering.
+
+    One whose first start was cut off may answer too, with a part of its members in its list, or with a quorum that the
+    last one was never started for. Its hosts have notes without an ID: that start is finished.
+    """
+    markers = [host.marker.value for host in seen.reachable.values() if isinstance(host.marker, Known)]
+    beginning = any(not each.cluster_id for each in markers)
+    return (
+        memory.formed
+        or any(each.cluster_id for each in markers)
+        or (isinstance(seen.etcd.members, Known) and not beginning)
+    )
 
 
 def voters_given_up(agreed: Plan) -> tuple[str, ...]:
