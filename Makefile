@@ -12,7 +12,7 @@ up: $(STAMP)            ## a proved three-member TLS cluster on this machine
 down: $(STAMP)          ## stop it; its data stays
 	@$(BIN)/etcdpilot down
 
-# Two at a time, a file each: most of a test's time is spent waiting for real machines and real etcd. Those on hosts are
+# Two or three at a time, a file each: most of a test's time is spent waiting for real machines and real etcd. Those on hosts are
 # apart: threads that were made inside a host's network stay in it, and must not serve the tests of this machine.
 test: $(STAMP) lab      ## everything this machine can run; its end says what was left out and why
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/hosts && \
