@@ -21,11 +21,11 @@ MOST_RUNS = 40
 EVERY_MOMENT = ("after:1", "after:1+0.01", "before:2")
 
 
-def later(moment: str) -> str:
-    """The same moment of the next step: after:1+0.01 becomes after:2+0.01."""
+def later(moment: str, by: int) -> str:
+    """The same moment of a later step: after:1+0.01 becomes after:2+0.01."""
     word, _, rest = moment.partition(":")
     number, plus, seconds = rest.partition("+")
-    return f"{word}:{int(number) + 1}{plus}{seconds}"
+    return f"{word}:{int(number) + by}{plus}{seconds}"
 
 
 def known_ports() -> list[tuple[int, int]]:
@@ -101,15 +101,15 @@ class Cluster(Folder):
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def in_pieces(self, *verb: str, again: tuple[str, ...] = (), moments: tuple[str, ...] = EVERY_MOMENT) -> int:
-        """Every run is killed when its first step is done and not noted; returns after how many runs it was through.
+        """Every run is killed when one of its steps is done and not noted; returns after how many runs it was through.
 
-        In between, each run is also killed with its first step begun and not done, and in the middle of it. Every other
-        run gets one step further: a probe leaves nothing behind, so it is the first step again each time.
+        In between, each run is also killed with that step begun and not done, and in the middle of it. Each run gets one
+        step further than the one before: a probe leaves nothing behind, and is the first step again each time.
         """
         words = verb
         for run in range(1, MOST_RUNS):
             for moment in moments:
-                ended = self.dying(moment if run % 2 else later(moment), *words)
+                ended = self.dying(later(moment, run - 1), *words)
                 if ended.code == 0:
                     return run
                 assert ended.code == KILLED, f"{words} {moment}: {ended.code}\n{ended.out}\n{ended.err}"
