@@ -116,6 +116,7 @@ def test_a_cluster_is_restored_on_other_hosts_beside_the_one_it_was_taken_from(s
     assert site.ctl("get", "kept", "--print-value-only") == "after the backup\n"
 
 
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
 def test_a_majority_that_is_lost_for_good_is_rebuilt_from_the_survivor_and_grows_back(site: Site) -> None:
     built(site)
     site.ctl("put", "last", "word")
