@@ -25,6 +25,8 @@ def line(document: object) -> str:
 
 
 def status_document(status: Status) -> dict[str, Any]:
+    backups = status.backups
+    told = backups is not None and (backups.newest is not None or backups.wanted_every is not None)
     return {
         "cluster": {
             "name": status.name,
@@ -38,7 +40,7 @@ def status_document(status: Status) -> dict[str, Any]:
             "alarms": list(status.alarms),
         },
         "members": [member_document(row) for row in status.members],
-    } | ({"backups": backups_document(status.backups)} if status.backups else {})
+    } | ({"backups": backups_document(backups)} if backups is not None and told else {})
 
 
 def backups_document(backups: Backups) -> dict[str, Any]:
