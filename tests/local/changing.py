@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from etcdpilot.stores.journal import entries
 from etcdpilot.stores.local_clusters import is_free
 from etcdpilot.testing.load import Beside
 from tests.local.commands import Ended, Folder
 
 KILLED = -signal.SIGKILL
-MOST_RUNS = 40
+MOST_RUNS = 100
 EVERY_MOMENT = ("after:1", "after:1+0.01", "before:2")
 
 
 def later(moment: str, by: int) -> str:
-    """The same moment of a later step: after:1+0.01 becomes after:2+0.01."""
+    """The same moment, some lines of the journal later: after:1+0.01 becomes after:3+0.01."""
     word, _, rest = moment.partition(":")
     number, plus, seconds = rest.partition("+")
     return f"{word}:{int(number) + by}{plus}{seconds}"
@@ -101,21 +102,29 @@ class Cluster(Folder):
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def in_pieces(self, *verb: str, again: tuple[str, ...] = (), moments: tuple[str, ...] = EVERY_MOMENT) -> int:
-        """Every run is killed when one of its steps is done and not noted; returns after how many runs it was through.
+        """Every run is killed, at one step after the other; returns after how many runs it was through.
 
-        In between, each run is also killed with that step begun and not done, and in the middle of it. Each run gets one
-        step further than the one before: a probe leaves nothing behind, and is the first step again each time.
+        The moments count from the first step. Where that one was cut off before at the same moment (a probe leaves
+        nothing behind, and what was only begun stands there again), the next run gets one step further.
         """
-        words = verb
+        words, further, cut = verb, 0, set[tuple[str, str]]()
         for run in range(1, MOST_RUNS):
+            here = set[tuple[str, str]]()
             for moment in moments:
-                ended = self.dying(later(moment, run - 1), *words)
+                ended = self.dying(later(moment, 2 * further), *words)
                 if ended.code == 0:
                     return run
                 assert ended.code == KILLED, f"{words} {moment}: {ended.code}\n{ended.out}\n{ended.err}"
+                here.add((moment, self.last_begun()))
                 self.never_without_quorum()
                 words = again or verb
+            further = 0 if here - cut else further + 1
+            cut |= here
         raise AssertionError("it does not come to an end")
+
+    def last_begun(self) -> str:
+        """The step that was under way when its controller died."""
+        return [entry.step for entry in entries(self.state / "journal.jsonl") if entry.event == "started"][-1]
 
     def never_without_quorum(self) -> None:
         cluster = self.run("status", "-o", "json", code=None).document["cluster"]

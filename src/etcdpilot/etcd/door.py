@@ -104,10 +104,6 @@ class Door:
             self._client = None
 
 
-async def accepts(endpoint: Endpoint, seconds: float) -> bool:
-    return await connecting(endpoint, seconds) is not None
-
-
 async def connecting(endpoint: Endpoint, seconds: float) -> float | None:
     """How many seconds it took until a connection stood; None where none did."""
     began = asyncio.get_running_loop().time()
