@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,9 @@ class Cluster(Folder):
         assert sorted(self.members()) == sorted(names)
 
     @contextmanager
-    def under_load(self):
-        """Everything that was acknowledged is there afterwards, and was seen once."""
-        urls = [f"https://127.0.0.1:{client}" for client, _ in self.ports]
+    def under_load(self, urls: Sequence[str] = ()):
+        """Everything that was acknowledged is there afterwards, and was seen once. Without URLs: all, by https."""
+        urls = urls or [f"https://127.0.0.1:{client}" for client, _ in self.ports]
         into = self.path / "load.json"
         beside = Beside(urls, into, keys=self.state, rate=100).begin(
             lambda command: subprocess.Popen(command, env=self.environment)

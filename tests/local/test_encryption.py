@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from etcdpilot.testing.load import Beside
 from tests.etcd_versions import Etcd, all_versions
 from tests.local.changing import KILLED, Cluster
 
@@ -37,20 +33,9 @@ def plain(cluster: Cluster, etcd: Etcd) -> Cluster:
     return cluster.begin_with(3, "--no-tls", "--etcd", str(etcd.directory / "etcd"))
 
 
-@contextmanager
-def a_writer_that_knows_both(cluster: Cluster):
+def both_urls(cluster: Cluster) -> list[str]:
     """Clients are told both URLs of every member before it begins."""
-    urls = [f"{scheme}://127.0.0.1:{client}" for client, _ in cluster.ports[:3] for scheme in ("http", "https")]
-    beside = Beside(urls, cluster.path / "load.json", keys=cluster.state, rate=100)
-    beside.begin(lambda command: subprocess.Popen(command, env=cluster.environment))
-    seen: dict[str, Any] = {}
-    try:
-        yield seen
-        seen |= beside.end()
-    finally:
-        beside.kill()
-    assert seen["lost"] == [] and seen["given_up"] == 0, seen
-    assert seen["not_watched"] == [] and seen["watched_twice"] == [], seen
+    return [f"{scheme}://127.0.0.1:{client}" for client, _ in cluster.ports[:3] for scheme in ("http", "https")]
 
 
 def schemes(cluster: Cluster) -> set[str]:
@@ -63,14 +48,14 @@ def test_http_becomes_https_and_goes_back_under_a_writer_without_losing_a_voter(
     cluster.edit("mode: off", "mode: mutual")
     # The authorities come first of all: from then on clients can be given their certificates.
     assert cluster.dying("before:2", "apply", "--yes").code == KILLED
-    with a_writer_that_knows_both(cluster) as seen:
+    with cluster.under_load(both_urls(cluster)) as seen:
         shown = cluster.run("apply", "--yes").out
     assert "each answers https alone" in shown, "clients are told what is to come"
     assert "tolerance 0" not in shown and seen["longest_gap"] < 3
     assert schemes(cluster) == {"https"}
     cluster.is_settled(*NAMES)
     cluster.edit("mode: mutual", "mode: off")
-    with a_writer_that_knows_both(cluster) as seen:
+    with cluster.under_load(both_urls(cluster)) as seen:
         shown = cluster.run("apply", "--yes").out
     assert "everybody who reaches a port" in shown and seen["longest_gap"] < 3
     assert schemes(cluster) == {"http"}

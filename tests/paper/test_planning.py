@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ from etcdpilot.model.steps import (
     WriteFiles,
     during,
 )
-from etcdpilot.planning import proof
+from etcdpilot.planning import has_formed, proof
 from etcdpilot.testing.scenario import Scenario
 
 NAMES = "abcde"
@@ -138,6 +139,25 @@ def test_a_first_start_cut_off_after_every_step_ends_the_same(unheard: bool):
         assert run(made, made.cluster.plan())
         assert made.say("status") == ["a:voting  b:voting  c:voting"]
         assert made.say("plan") == ["nothing to do"]
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["every member in the list", "a part of it"])
+def test_a_first_start_of_which_only_a_quorum_came_up_is_finished(listed: bool):
+    """The controller died while it started them: two answer, the third was never started."""
+    made = Scenario()
+    plan = made.cluster.plan()
+    (at,) = [number for number, each in enumerate(plan.steps) if isinstance(each.step, StartMembers)]
+    made.cluster.cut_after, made.cluster.unheard = at, True
+    assert not run(made, plan)
+    made.cluster.dies("c")
+    made.cluster.host("c").has_data, made.cluster.host("c").executable = False, ""
+    made.cluster.memory = replace(made.cluster.memory, formed=False)  # nobody lived to write it down
+    if not listed:
+        del made.cluster.entries["c"]
+    assert not has_formed(made.cluster.seen(), made.cluster.memory)
+    assert run(made, made.cluster.plan())
+    assert made.say("status") == ["a:voting  b:voting  c:voting"]
+    assert made.say("plan") == ["nothing to do"]
 
 
 EVENTS = st.lists(

@@ -229,3 +229,15 @@ def agree(question: str) -> None:
         raise Refused("Nobody can be asked: there is no terminal.", remedy="Say it beforehand with --yes.")
     if not click.confirm(question):
         raise Refused("Not carried out.", why="It was declined.")
+
+
+def require_name(wanted: ClusterSpec, meant: str | None, *, stopping: str, refused: Refused) -> None:
+    """On real hosts the cluster's name is said: by --yes-i-mean, or typed at a terminal. Otherwise: refused.
+
+    `stopping` completes "This stops NAME on N real hosts".
+    """
+    if meant is None and sys.stdin.isatty():
+        question = f"This stops {wanted.name} on {len(wanted.members)} real hosts{stopping}. Type its name"
+        meant = click.prompt(question, default="")
+    if meant != wanted.name:
+        raise refused

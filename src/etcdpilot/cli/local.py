@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etcdpilot.cli.change import require_no_refusals, show
+from etcdpilot.cli.change import require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import LOCAL_FOLDER, Chosen, choose, find_file, read, with_file, with_output
 from etcdpilot.cli.views import document, human
 from etcdpilot.model.cluster import Directory, HostKind
@@ -89,7 +89,13 @@ def down(name: str | None, file: str | None, state: str | None, output: str, yes
     """Stop every member. Their data stays; `up` or `apply` brings them back."""
     chosen = choose(str(LOCAL_FOLDER / name / "cluster.yaml") if name else file, state)
     if chosen.wanted.kind is not HostKind.LOCAL:
-        require_name(chosen, meant)
+        name = chosen.wanted.name
+        refused = Refused(
+            f"{name} was not stopped.",
+            why="Stopping a cluster on real hosts wants its name.",
+            remedy=f"Say it:\n    etcdpilot down --yes-i-mean {name}",
+        )
+        require_name(chosen.wanted, meant, stopping="", refused=refused)
     asyncio.run(bring_down(chosen, output=output))
 
 
@@ -215,21 +221,6 @@ def find_default() -> Path | None:
         return find_file().absolute()
     except SpecError:
         return None
-
-
-def require_name(chosen: Chosen, meant: str | None) -> None:
-    import sys
-
-    name = chosen.wanted.name
-    said = meant
-    if said is None and sys.stdin.isatty():
-        said = click.prompt(f"This stops {name} on {len(chosen.wanted.members)} real hosts. Type its name", default="")
-    if said != name:
-        raise Refused(
-            f"{name} was not stopped.",
-            why="Stopping a cluster on real hosts wants its name.",
-            remedy=f"Say it:\n    etcdpilot down --yes-i-mean {name}",
-        )
 
 
 async def bring_down(chosen: Chosen, *, output: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from etcdpilot.cli.change import TIMES, agree, require_no_refusals, show
+from etcdpilot.cli.change import TIMES, agree, require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.views import document, human
 from etcdpilot.model.cluster import HostKind
@@ -131,14 +130,12 @@ def ask_for_rescue(site: Site, *, lost: bool, yes: bool, meant: str | None) -> N
         if not yes and meant != name:
             agree(f"Stop every member of {name}, write its certificates, and start it again?")
         return
-    if meant is None and sys.stdin.isatty():
-        meant = click.prompt(f"This stops {name} on {len(site.wanted.members)} real hosts. Type its name", default="")
-    if meant != name:
-        raise Refused(
-            f"{name} was not touched.",
-            why="Its keys are not here, so nobody can tell whether it is dark; a rescue stops it for a moment.",
-            remedy=f"Say it:\n    etcdpilot pki rescue --new-ca --yes-i-mean {name}",
-        )
+    refused = Refused(
+        f"{name} was not touched.",
+        why="Its keys are not here, so nobody can tell whether it is dark; a rescue stops it for a moment.",
+        remedy=f"Say it:\n    etcdpilot pki rescue --new-ca --yes-i-mean {name}",
+    )
+    require_name(site.wanted, meant, stopping="", refused=refused)
 
 
 async def carry_out(chosen: Chosen, doing: str, planners: list[Planner], ask: Question, *, events: bool) -> None:

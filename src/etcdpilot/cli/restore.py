@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etcdpilot.cli.backup import Finder
-from etcdpilot.cli.change import TIMES, agree, require_no_refusals, show
+from etcdpilot.cli.change import TIMES, agree, require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
 from etcdpilot.cli.views import document, human
 from etcdpilot.model.cluster import HostKind
@@ -178,18 +178,12 @@ def ask(site: Site, what: str, verb: str, consent: Consent) -> None:
         if not consent.yes and consent.meant != name:
             agree(f"Restore {name} from {what}? Whatever was written since then is set aside.")
         return
-    import sys
-
-    said = consent.meant
-    if said is None and sys.stdin.isatty():
-        question = f"This stops {name} on {len(site.wanted.members)} real hosts and restores {what}. Type its name"
-        said = click.prompt(question, default="")
-    if said != name:
-        raise Refused(
-            f"{name} was not restored.",
-            why="Restoring a cluster on real hosts wants its name.",
-            remedy=f"Say it:\n    etcdpilot {verb} … --yes-i-mean {name}",
-        )
+    refused = Refused(
+        f"{name} was not restored.",
+        why="Restoring a cluster on real hosts wants its name.",
+        remedy=f"Say it:\n    etcdpilot {verb} … --yes-i-mean {name}",
+    )
+    require_name(site.wanted, consent.meant, stopping=f" and restores {what}", refused=refused)
 
 
 def after_text(chosen: Chosen) -> str:

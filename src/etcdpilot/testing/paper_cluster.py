@@ -99,6 +99,7 @@ class PaperCluster:
     hosts: dict[str, PaperHost] = field(default_factory=dict)
     entries: dict[str, MemberEntry] = field(default_factory=dict)
     leader: str = ""
+    formed_with: str = ""  # the token
     restore: Restore | None = None  # what the state folder has written down of one that is under way
     memory: Memory = field(init=False)
     taken: list[Step] = field(default_factory=list)
@@ -340,8 +341,8 @@ class PaperCluster:
     def start(self, members: tuple[str, ...]) -> None:
         if self.restore is not None and self.memory.token == self.restore.token:
             self.form_restored(StartMembers(members))
-        elif not self.entries:
-            self.form()
+        elif not self.memory.formed and self.formed_with in ("", self.memory.token):
+            self.form(members)
         for name in members:
             host = self.host(name)
             if name in self.entries:
@@ -351,12 +352,17 @@ class PaperCluster:
         if not self.memory.formed and self.answering() == frozenset(self.entries):
             self.memory = replace(self.memory, formed=True)
 
-    def form(self) -> None:
+    def form(self, members: tuple[str, ...]) -> None:
+        """Each finds the whole list in its flags, so that one may come later than the others: once."""
+        self.formed_with = self.memory.token
         for member in self.wanted.members:
             number = int(dict(self.memory.member_ids)[member.name], 16)
             urls = member.advertise_peer_urls
-            self.entries[member.name] = MemberEntry(number, member.name, urls, member.advertise_client_urls, False)
-            self.host(member.name).has_data = True
+            entry = MemberEntry(number, member.name, urls, member.advertise_client_urls, False)
+            self.entries.setdefault(member.name, entry)
+        for name in members:
+            if not self.host(name).executable:
+                self.host(name).has_data = True
 
     def form_restored(self, step: Step) -> None:
         """Every member finds itself and the others on its own disk; one that is started on other data does harm."""
