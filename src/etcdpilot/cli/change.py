@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import changes, document
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.errors import HostFailed, Refused, SpecError
 from etcdpilot.model.errors import Stale as StaleError
@@ -37,7 +37,7 @@ def plan(file: str | None, state: str | None, output: str, exit_code: bool, out:
     found = asyncio.run(make_plan(choose(file, state)))
     if out is not None:
         save_plan(Path(out), found)
-    click.echo(document.dump(document.plan_document(found)) if output == "json" else human.plan_text(found))
+    click.echo(document.dump(document.plan_document(found)) if output == "json" else changes.plan_text(found))
     sys.exit(3 if found.refusals else 1 if exit_code and not found.changes_nothing else 0)
 
 
@@ -112,7 +112,7 @@ async def carry_out(chosen: Chosen, consent: Consent, *, events: bool, doing: st
             await note_down(site, events=events)  # of a first start everything was foretold
         require_whole(site.wanted, agreed)
     if not events and agreed.steps and agreed.start.quorum.voters == 0:
-        click.echo(human.built_text(chosen.wanted, chosen.state))
+        click.echo(changes.built_text(chosen.wanted, chosen.state))
 
 
 async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan:
@@ -122,7 +122,7 @@ async def plan_and_do(site: Site, consent: Consent, *, events: bool) -> Plan:
     agreed = await pilot.plan(site)
     if consent.before is not None:
         require_the_same(consent.before, agreed)
-    click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
+    click.echo(document.line(document.plan_document(agreed)) if events else changes.agreement_text(agreed))
     require_no_refusals(agreed)
     if agreed.changes_nothing:
         if not planning.unfinished(site.wanted, agreed):
@@ -179,7 +179,7 @@ async def show(events_of: AsyncIterator[Event], *, events: bool, quiet: bool = F
                 click.echo(document.event_line(event))
             stale = event if isinstance(event, Stale) else stale
     else:
-        stale = await human.show_all(events_of)
+        stale = await changes.show_all(events_of)
     if stale is not None:
         raise StaleError(
             f"The cluster moved before step {stale.number}.",

@@ -16,7 +16,7 @@ import click
 
 from etcdpilot.cli.change import require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import LOCAL_FOLDER, Chosen, choose, find_file, read, with_file, with_output
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import document, looks
 from etcdpilot.model.cluster import Directory, HostKind
 from etcdpilot.model.errors import Refused, SpecError, Stale
 from etcdpilot.stores.local_binaries import named
@@ -168,7 +168,7 @@ async def bring_up(chosen: Chosen, whence: str, *, output: str, events: bool) ->
     if output == "json" and not events:
         click.echo(document.dump(document.status_document(found)))
     elif not events:
-        click.echo(human.status_text(found))
+        click.echo(looks.status_text(found))
         click.echo(what_next(chosen) if changed else f"Nothing to do: {chosen.wanted.name} is up and unchanged.")
     if not found.healthy:
         raise SystemExit(1)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from etcdpilot.cli.choosing import choose, with_file, with_output
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import document, looks
 from etcdpilot.etcd.door import ClientConfig, Door, Keyring
 from etcdpilot.model.errors import ClusterFailed, HostFailed, SpecError
 
@@ -95,7 +95,7 @@ def with_endpoints(command: Command) -> Command:
 def status(file: str | None, state: str | None, output: str, strangers: Strangers) -> None:
     """How every member does; a dead one is a row that says why. Writes nothing."""
     found = looked(look_at_status(file, state, strangers))
-    click.echo(document.dump(document.status_document(found)) if output == "json" else human.status_text(found))
+    click.echo(document.dump(document.status_document(found)) if output == "json" else looks.status_text(found))
     sys.exit(0 if found.healthy else 1)
 
 
@@ -106,7 +106,7 @@ def status(file: str | None, state: str | None, output: str, strangers: Stranger
 def health(file: str | None, state: str | None, output: str, strangers: Strangers) -> None:
     """Prove it: a linearizable read through each voter, a write and its delete, equal hashes of keys on all."""
     found = looked(look_at_health(file, state, strangers))
-    click.echo(document.dump(document.health_document(found)) if output == "json" else human.health_text(found))
+    click.echo(document.dump(document.health_document(found)) if output == "json" else looks.health_text(found))
     sys.exit(0 if found.healthy else 1)
 
 

@@ -11,7 +11,7 @@ import click
 
 from etcdpilot.cli.change import TIMES, agree, require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import changes, document
 from etcdpilot.model.cluster import HostKind
 from etcdpilot.model.errors import Refused, Stale
 from etcdpilot.model.rotation import Phase
@@ -156,7 +156,7 @@ async def follow(site: Site, planner: Planner, ask: Question, *, last: bool, eve
         agreed = await planner(site)
         if agreed.changes_nothing and not last:
             return 0
-        click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
+        click.echo(document.line(document.plan_document(agreed)) if events else changes.agreement_text(agreed))
         require_no_refusals(agreed)
         if agreed.changes_nothing:
             return 0

@@ -14,7 +14,7 @@ import click
 from etcdpilot.cli.backup import Finder
 from etcdpilot.cli.change import TIMES, agree, require_name, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file, with_output
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import changes, document
 from etcdpilot.model.cluster import HostKind
 from etcdpilot.model.errors import Refused, SpecError, Stale
 
@@ -157,7 +157,7 @@ async def carry_out(site: Site, source: Source | None, wish: Wish, consent: Cons
         settled = recovering.settle(site, source, wish)
         agreed = await recovering.plan(site, settled)
         if time == 1 or events:
-            click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
+            click.echo(document.line(document.plan_document(agreed)) if events else changes.agreement_text(agreed))
         require_no_refusals(agreed)
         if not asked:
             ask(site, settled.source.name, settled.verb, consent)

@@ -9,7 +9,7 @@ import click
 from etcdpilot.cli.change import Consent, agree, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file
 from etcdpilot.cli.member import EVENTS, YES, change
-from etcdpilot.cli.views import human
+from etcdpilot.cli.views import changes
 from etcdpilot.model.cluster import HostKind
 from etcdpilot.model.errors import SpecError
 
@@ -29,7 +29,7 @@ async def restart_all(chosen: Chosen, *, yes: bool, events: bool) -> None:
     async with pilot.opened(chosen.wanted, chosen.state) as site, pilot.at_work(site, "restart"):
         agreed = await pilot.restart(site)
         if not events:
-            click.echo(human.agreement_text(agreed))
+            click.echo(changes.agreement_text(agreed))
         require_no_refusals(agreed)
         if not yes:
             agree(f"Restart {chosen.wanted.name}?")

@@ -11,7 +11,7 @@ import click
 from etcdpilot.cli.change import agree, require_no_refusals, show
 from etcdpilot.cli.choosing import Chosen, choose, with_file
 from etcdpilot.cli.member import EVENTS, YES
-from etcdpilot.cli.views import document, human
+from etcdpilot.cli.views import changes, document
 from etcdpilot.model.errors import SpecError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def plan_and_do(
         if agreed.changes_nothing:
             click.echo(document.line(document.plan_document(agreed)) if events else nothing)
             return
-        click.echo(document.line(document.plan_document(agreed)) if events else human.agreement_text(agreed))
+        click.echo(document.line(document.plan_document(agreed)) if events else changes.agreement_text(agreed))
         require_no_refusals(agreed)
         if not yes:
             agree(f"Carry out these {len(agreed.steps)} steps on {chosen.wanted.name}?")

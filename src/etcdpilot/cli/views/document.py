@@ -6,14 +6,17 @@ import json
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from etcdpilot.model.events import Event
-from etcdpilot.model.health import Health
-from etcdpilot.model.membership import Membership, Quorum
-from etcdpilot.model.plans import Plan
-from etcdpilot.model.status import Backups, MemberRow, Status
-from etcdpilot.model.steps import Step
+from etcdpilot.model.membership import Membership
+
+if TYPE_CHECKING:  # every look uses this view, and most of them know neither plans nor steps
+    from etcdpilot.model.events import Event
+    from etcdpilot.model.health import Health
+    from etcdpilot.model.membership import Quorum
+    from etcdpilot.model.plans import Plan
+    from etcdpilot.model.status import Backups, MemberRow, Status
+    from etcdpilot.model.steps import Step
 
 
 def dump(document: object) -> str:

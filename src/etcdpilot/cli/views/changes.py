@@ -1,4 +1,4 @@
-"""Views for people."""
+"""Changes, for people: the plan before it is carried out, and each step as it comes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from etcdpilot.cli.views.text import clean, columns, mark, plural, size
+from etcdpilot.cli.views.looks import quorum_text
+from etcdpilot.cli.views.text import clean, mark, plural
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.events import Done, Event, Failed, Planned, Stale, Started, Waiting
-from etcdpilot.model.health import Health
-from etcdpilot.model.membership import MemberState, Quorum
+from etcdpilot.model.membership import MemberState
 from etcdpilot.model.plans import FileChange, Plan, Refusal
-from etcdpilot.model.status import Backups, MemberRow, Status
 from etcdpilot.model.steps import listed
 
 
@@ -56,14 +54,6 @@ def change_lines(change: FileChange) -> list[str]:
 def diff_line(line: str) -> str:
     colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
     return "    " + (click.style(clean(line), fg=colour) if colour else clean(line))
-
-
-def quorum_text(quorum: Quorum) -> str:
-    if quorum.voters == 0:
-        return "no cluster yet"
-    return (
-        f"{quorum.answering} of {quorum.voters} voters answer, {quorum.needed} are needed, tolerance {quorum.tolerance}"
-    )
 
 
 def refusal_lines(refusal: Refusal) -> list[str]:
@@ -119,63 +109,6 @@ class Progress:
         elif time.monotonic() - self.last_wait > 5:
             self.last_wait = time.monotonic()
             click.echo(f"… {clean(on)}")
-
-
-def status_text(status: Status) -> str:
-    rows = [member_cells(row) for row in status.members]
-    head = ("member", "state", "leader", "version", "db size", "revision of raft", "certificate", "client URL")
-    lines = [summary(status), columns(head, rows)]
-    lines += [f"{mark(False)} {clean(row.name)}: {clean(error)}" for row in status.members for error in row.errors]
-    lines += [f"{mark(False)} alarm: {clean(alarm)}" for alarm in status.alarms]
-    if any("NOSPACE" in alarm for alarm in status.alarms):
-        lines.append("  Writes are refused. The way out: etcdpilot recover nospace")
-    if status.backups and (status.backups.newest or status.backups.wanted_every):
-        lines.append(backups_text(status.backups))
-    return "\n".join(lines)
-
-
-def backups_text(backups: Backups) -> str:
-    sign = "!" if backups.overdue else " "
-    if backups.newest is None or backups.age is None:
-        return f"{sign} no proved backup is known here; take one with: etcdpilot backup save"
-    newest = backups.newest
-    return f"{sign} newest proved backup: {ago(backups.age)} old, revision {newest.revision}, {clean(newest.where)}"
-
-
-def ago(age: timedelta) -> str:
-    """`3 h`, `2 d`: whole units of the largest that fits."""
-    seconds = max(0, round(age.total_seconds()))
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def summary(status: Status) -> str:
-    words = [
-        clean(status.name),
-        "healthy" if status.healthy else "NOT HEALTHY",
-        quorum_text(status.quorum),
-        f"etcd {status.version or '?'}",
-        f"revision {'?' if status.revision is None else status.revision}",
-        f"cluster ID {status.id or '?'}",
-    ]
-    return f"{mark(status.healthy)} " + "    ".join(words)
-
-
-def member_cells(row: MemberRow) -> tuple[str, ...]:
-    ends = row.certificate_expires.strftime("until %Y-%m-%d") if row.certificate_expires else "-"
-    leader = "?" if row.is_leader is None else "leader" if row.is_leader else ""
-    index = "?" if row.raft_index is None else f"{row.raft_index}"
-    return (row.name, row.state, leader, row.version or "?", size(row.db_size), index, ends, ",".join(row.client_urls))
-
-
-def health_text(health: Health) -> str:
-    lines = []
-    for proof in health.proofs:
-        what = f"{proof.what} through {proof.where}" if proof.where else proof.what
-        lines.append(f"{mark(proof.holds)} {clean(what)}" + (f": {clean(proof.why)}" if proof.why else ""))
-    return "\n".join([*lines, "healthy, proved" if health.healthy else "NOT healthy"])
 
 
 async def show_all(events: AsyncIterator[Event]) -> Stale | None:
