@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers
 from etcdpilot.applying.members import hand_over_first
+from etcdpilot.etcd.door import connecting
+from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.hosts.sizes import size_of
 from etcdpilot.hosts.together import together
 from etcdpilot.model.errors import HostFailed
@@ -35,11 +37,39 @@ async def enable_on(name: str, world: RealWorld) -> None:
 
 
 async def start(step: StartMembers, world: RealWorld) -> AsyncIterator[str]:
-    # At one moment: between a first member and the next the controller can be cut off, and a quorum of the first start
-    # would have formed without the last one.
-    await together(*(start_on(name, world) for name in step.members))
+    await start_all(step.members, world)
     async for on in answers(step.members, world):
         yield on
+
+
+async def start_all(names: tuple[str, ...], world: RealWorld) -> None:
+    """All at once, but on a first start: there one member listens before the others come.
+
+    Cut off in between, it is a first start that the next run finishes: no host knows the ID of a cluster yet.
+    """
+    first, *others = in_order_of_asking(names, world)
+    await start_on(first, world)
+    if others and not world.memory.formed:
+        await listens(first, world)
+    await together(*(start_on(name, world) for name in others))
+
+
+# A new member asks the others whether it was there before, in the order of their URLs until one answers. One that
+# listens already and does not serve yet, because it asks as well, costs a second: members that are all started at one
+# moment have come up after a fifth of a second or after more than two, by luck.
+ASKING_SECONDS = 1.0
+
+
+def in_order_of_asking(names: tuple[str, ...], world: RealWorld) -> list[str]:
+    return sorted(names, key=lambda name: min(world.wanted.machine(name).advertise_peer_urls))
+
+
+async def listens(name: str, world: RealWorld) -> None:
+    """Until its peer port is open, as far as that can be seen from here; nothing but time depends on it."""
+    endpoint = Endpoint.parse(world.wanted.machine(name).advertise_peer_urls[0])
+    enough = world.clock.monotonic() + ASKING_SECONDS
+    while await connecting(endpoint, ASKING_SECONDS) is None and world.clock.monotonic() < enough:
+        await world.clock.sleep(0.01)
 
 
 async def start_on(name: str, world: RealWorld) -> None:
