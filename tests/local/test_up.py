@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,8 @@ import pytest
 from etcdpilot.hosts.processes import all_processes
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
 from tests.etcd_versions import Etcd, usual_lines
+from tests.local.blank_logs import blank_log
+from tests.local.changing import KILLED, Cluster
 from tests.local.commands import Folder
 
 pytestmark = pytest.mark.local
@@ -46,8 +49,6 @@ def test_up_makes_three_voters_under_one_leader_with_the_ids_that_were_foretold(
     assert [member["is_leader"] for member in status["members"]].count(True) == 1
     assert status["cluster"]["tolerance"] == 1
     assert status["cluster"]["version"] == etcd.version
-
-    import json
 
     token = json.loads((state(folder) / "identity.json").read_text())["token"]
     ids = [member_id(member["peer_urls"], token) for member in status["members"]]
@@ -149,7 +150,6 @@ def test_of_two_up_at_once_one_is_told_who_is_at_work(folder: Folder):
 def test_who_holds_the_lock_is_named(folder: Folder):
     folder.run("up")
     import fcntl
-    import json
 
     lock = state(folder) / "lock"
     with lock.open("r+") as held:
@@ -159,6 +159,24 @@ def test_who_holds_the_lock_is_named(folder: Folder):
         held.flush()
         refused = folder.run("up", code=3)
     assert "upgrade, process 4242 of ada on there, since noon" in refused.err
+
+
+@pytest.mark.parametrize("etcd", usual_lines(), ids=str)
+def test_members_that_died_before_their_first_entry_begin_again(tmp_path: Path, etcd: Etcd):
+    """Each knows itself alone, and started again it would wait for ever to be told who the others are."""
+    here = Cluster.at(tmp_path)
+    try:
+        ended = here.dying("before:6", "up", "--etcd", str(etcd.directory / "etcd"))
+        assert ended.code == KILLED and "start etcd-0" in here.last_begun()
+        for name in here.members():
+            here.kill(name)
+            blank_log(here.state / "members" / name / "data")
+        identity = here.state / "identity.json"
+        identity.write_text(json.dumps(json.loads(identity.read_text()) | {"formed": False}))
+        assert here.run("-o", "json", "up").document["cluster"]["healthy"]
+        assert len(here.aside()) == 3
+    finally:
+        here.destroy()
 
 
 @pytest.mark.timeout(600)  # a minute on a quiet machine
@@ -201,8 +219,6 @@ def finish_after_kill(here: Folder, moment: float) -> None:
 
 
 def token_of(here: Folder) -> str | None:
-    import json
-
     path = here.path / ".etcdpilot" / "dev" / "identity.json"
     return json.loads(path.read_text())["token"] if path.exists() else None
 

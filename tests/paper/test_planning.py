@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from etcdpilot.applying.engine import carry_out
 from etcdpilot.model.errors import ClusterFailed
+from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import Membership, MemberState
+from etcdpilot.model.observation import DataSeen, Process
 from etcdpilot.model.plans import Plan
 from etcdpilot.model.steps import (
+    MoveDataAside,
     MoveLeader,
     ProbePeer,
     RemoveMember,
@@ -25,6 +28,7 @@ from etcdpilot.model.steps import (
     during,
 )
 from etcdpilot.planning import has_formed, proof
+from etcdpilot.planning import plan as planned
 from etcdpilot.testing.scenario import Scenario
 
 NAMES = "abcde"
@@ -158,6 +162,25 @@ def test_a_first_start_of_which_only_a_quorum_came_up_is_finished(listed: bool):
     assert run(made, made.cluster.plan())
     assert made.say("status") == ["a:voting  b:voting  c:voting"]
     assert made.say("plan") == ["nothing to do"]
+
+
+@pytest.mark.parametrize(
+    ("age", "steps"), [(None, [MoveDataAside]), (60.0, [StopMembers, MoveDataAside]), (1.0, []), (0.0, [])]
+)
+def test_whoever_died_before_the_first_entry_begins_again_and_whoever_has_just_started_is_left_alone(
+    age: float | None, steps: list[type]
+):
+    """`age` of its process in seconds; None where it does not run, 0 where nobody can tell."""
+    made = Scenario()
+    assert made.say("apply cut 3")
+    seen = made.cluster.seen()
+    host = seen.reachable["b"]
+    process = None if age is None else Process(1, "etcd", (), (), 1000.0 - age if age else 0.0)
+    machine = replace(host.machine, clock=1000.0)
+    host = replace(host, machine=machine, process=process, data=DataSeen(True, True, False, 0, blank=True))
+    hosts = tuple((name, Known(host) if name == "b" else each) for name, each in seen.hosts)
+    plan = planned(made.cluster.wanted, replace(seen, hosts=hosts), made.cluster.memory, made.cluster.now())
+    assert [type(each.step) for each in plan.steps if isinstance(each.step, StopMembers | MoveDataAside)] == steps
 
 
 EVENTS = st.lists(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from etcdpilot.hosts.wal import HEAD, owner
+from etcdpilot.hosts.wal import HEAD, is_blank, owner
 from etcdpilot.model.observation import DataSeen
 
 INDEXED = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.(?:wal|snap)")
@@ -52,7 +52,9 @@ def data_seen(
 ) -> DataSeen:
     """The same judgement for a listing that came from another machine; `head` is the beginning of a WAL file."""
     found = [int(match[1], 16) for name in indexed if (match := INDEXED.fullmatch(name))]
-    return DataSeen(exists, has_wal, bool(strangers) and not has_wal, max(found, default=0), *owner(head), prepared)
+    blank = found == [0] and is_blank(head)
+    foreign = bool(strangers) and not has_wal
+    return DataSeen(exists, has_wal, foreign, max(found, default=0), *owner(head), prepared, blank)
 
 
 def is_stranger(name: str) -> bool:

@@ -64,6 +64,7 @@ class DataSeen:
     member_id: str = ""
     cluster_id: str = ""
     prepared: str = ""  # the mark of a restore whose data stand ready beside it
+    blank: bool = False  # its log says whose it is, and nothing was ever kept in it: no entry, no vote
 
 
 @dataclass(frozen=True, slots=True)

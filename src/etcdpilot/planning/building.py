@@ -8,8 +8,8 @@ from datetime import datetime
 from etcdpilot.model.cluster import ClusterSpec
 from etcdpilot.model.files import FileSpec
 from etcdpilot.model.memory import Memory
-from etcdpilot.model.observation import Seen
-from etcdpilot.model.steps import StartMembers, Step, StopMembers, WriteFiles
+from etcdpilot.model.observation import HostSeen, Seen
+from etcdpilot.model.steps import MoveDataAside, StartMembers, Step, StopMembers, WriteFiles
 from etcdpilot.planning.certificates import authority_steps
 from etcdpilot.planning.files import differing, initial_cluster, wanted_files
 from etcdpilot.planning.services import enable_steps
@@ -26,6 +26,7 @@ def build(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Ite
     yield from install_steps(wanted, seen)
     if waiting := waiting_elsewhere(wanted, seen, memory):
         yield StopMembers(waiting, because="they wait for a discovery that this start does without")
+    yield from begin_blank_ones_again(wanted, seen)
     changes = all_changes(files, seen, memory, now)
     if changes:
         yield WriteFiles(tuple(changes.items()), because="the cluster is new")
@@ -45,6 +46,28 @@ def waiting_elsewhere(wanted: ClusterSpec, seen: Seen, memory: Memory) -> tuple[
         if (asked := discovery_of(running_options(host.process)))
         and asked != discovery_of(member_options(wanted, member, initial))
     )
+
+
+def begin_blank_ones_again(wanted: ClusterSpec, seen: Seen) -> Iterator[Step]:
+    """A log without an entry does not know the other members, and who starts on it waits for ever to hear of them.
+
+    That is what is left of a member that dies between making its log and its first entry. It voted for nobody.
+    """
+    blank = {member.name: member.paths.data for member in wanted.members if is_blank(seen.reachable.get(member.name))}
+    if running := tuple(name for name in blank if seen.reachable[name].process is not None):
+        yield StopMembers(running, because="they wait to hear of members that they do not know")
+    for name, path in blank.items():
+        yield MoveDataAside(name, path, because="its first start was cut off before its first entry")
+
+
+SETTLED_SECONDS = 10.0  # who runs for so long has kept its first entry, or never will
+
+
+def is_blank(host: HostSeen | None) -> bool:
+    if host is None or not host.data.blank:
+        return False
+    process = host.process
+    return process is None or (process.started > 0 and host.machine.clock - process.started > SETTLED_SECONDS)
 
 
 def discovery_of(options: Mapping[str, str]) -> dict[str, str]:

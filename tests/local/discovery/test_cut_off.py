@@ -18,6 +18,7 @@ import pytest
 
 from etcdpilot.model.identity import as_hex, member_id
 from tests.etcd_versions import Etcd, every_line, usual_lines
+from tests.local.blank_logs import blank_log
 from tests.local.commands import Folder
 from tests.local.discovery.clusters import apply, require_formed, require_it_starts_alone, until, write_cluster
 from tests.local.discovery.service import Service, ask, value_of
@@ -78,7 +79,7 @@ def test_a_member_that_was_cut_off_after_its_registration_is_in_the_cluster_afte
 
 
 @pytest.mark.parametrize("etcd", V2 if LONG else V2[:1], ids=str)
-@pytest.mark.parametrize("left", ["nothing", "a data directory"] if LONG else ["nothing"])
+@pytest.mark.parametrize("left", ["nothing", "a data directory", "a log without an entry"] if LONG else ["nothing"])
 def test_members_that_die_while_they_wait_for_the_last_one_form_their_cluster_with_the_next_apply(
     folder: Folder, service: Service, etcd: Etcd, left: str
 ):
@@ -86,7 +87,6 @@ def test_members_that_die_while_they_wait_for_the_last_one_form_their_cluster_wi
     write_cluster(folder, etcd, f"{{discovery: {{url: {service.url}}}}}")
     folder.run("plan")
     token = noted_token(folder)
-    blocked = folder.path / ".etcdpilot/dev"
     applying = folder.begin("apply", "--yes")
     until(lambda: len(registered(service, token)) >= 2, "two members have registered")
     applying.kill()
@@ -94,11 +94,14 @@ def test_members_that_die_while_they_wait_for_the_last_one_form_their_cluster_wi
     for pid in folder.members().values():
         os.kill(pid, signal.SIGKILL)
     until(lambda: not folder.members(), "the members end")
-    data = [path.parent for path in blocked.rglob("member") if path.is_dir()]
-    for path in data:
-        shutil.rmtree(path / "member" / "wal", ignore_errors=True)  # where all three had come just before the kill
-        if left == "nothing":
-            shutil.rmtree(path)
+    for path in (folder.path / "members").glob("*/data"):  # all three may have come just before the kill
+        match left:
+            case "nothing":
+                shutil.rmtree(path)
+            case "a data directory":
+                shutil.rmtree(path / "member" / "wal", ignore_errors=True)
+            case _:
+                blank_log(path)
     apply(folder)
     require_formed(folder)
     require_ids_foretold(folder, token)
