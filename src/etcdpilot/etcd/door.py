@@ -58,6 +58,7 @@ class Door:
         self.endpoints = {name: Endpoint.parse(url) for name, url in urls.items()}
         self.keyring, self.user, self.password = keyring, user, password
         self.turned: set[str] = set()  # who was once found to speak another scheme than was expected
+        self.without_quorum = False  # whether the last patient question found nobody who answers a true read
         self.distance = 0.0  # seconds until the farthest of those that accept connections had accepted one
         self._client: Client | None = None
 

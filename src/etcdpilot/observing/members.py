@@ -28,8 +28,12 @@ async def ask(door: Door, patience: float = ANSWER_SECONDS) -> EtcdSeen:
     if not listening:
         return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
     await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
+    # Who had all the time there is to find a leader, and found none, is asked again only briefly.
+    patience = min(patience, ANSWER_SECONDS) if door.without_quorum else patience
     within = min(patience + CROSSINGS * door.distance, LONGEST_SECONDS)
     seen = await ask_all(door, listening, within)
+    if patience >= DECIDING_SECONDS or door.without_quorum:
+        door.without_quorum = not any(isinstance(said, Known) for _, said in seen.statuses)
     # Who speaks the other scheme says so at once; who hangs would only be waited for once more.
     misheard = [name for name, said in seen.statuses if name in listening and misheard_from(said)]
     if any(await asyncio.gather(*(door.turn(name) for name in misheard))):
