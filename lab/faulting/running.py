@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from etcdpilot.testing.dying import last_begun, later
 from etcdpilot.testing.load import Beside
 from lab.commands import LabError
 from lab.faulting import faults
@@ -195,17 +196,25 @@ def hosts_on(operation: Operation, name: str, site: Site) -> bool:
 
 
 def in_pieces(scene: Scene, verb: Words, found: Run, verdict: Verdict) -> None:
-    """Each run is killed when its first step is noted, then in its middle, then when it is done and not noted."""
+    """Each run is killed when a step is noted, then in its middle, then when it is done and not noted.
+
+    Where that step was cut off before at the same moment (a probe and a snapshot leave nothing behind), the next one.
+    """
     words, site, file = verb, scene.site, scene.site.file.read_text()
     moments = ("after:1", f"after:1+{scene.chance.uniform(0.01, 0.3):.2f}", "before:2")
+    further, cut = dict.fromkeys(moments, 0), set[tuple[str, str]]()
     for found.runs in range(1, MOST_PIECES):
-        done = site.dying(moments[(found.runs - 1) % 3], *words)
+        moment = moments[(found.runs - 1) % 3]
+        done = site.dying(later(moment, 2 * further[moment]), *words)
         found.code = done.returncode
         found.said.append(f"$ {' '.join(words)}\n{done.stdout}{done.stderr}[{done.returncode}]")
         site.free_the_locks()  # taking one over writes a line of its own, and no step would ever begin
         if done.returncode != KILLED:
             verdict.require(done.returncode == 0, f"it ended with {done.returncode}: {done.stdout}{done.stderr}")
             return
+        here = moment, last_begun(site.state / "journal.jsonl")
+        further[moment] = further[moment] + 1 if here in cut else 0
+        cut.add(here)
         words = scene.operation.again if verb[0] == "apply" or site.file.read_text() != file else verb
     verdict.broken.append(f"it does not come to an end in {MOST_PIECES} pieces")
 

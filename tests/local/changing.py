@@ -13,21 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from etcdpilot.stores.journal import entries
 from etcdpilot.stores.local_clusters import is_free
+from etcdpilot.testing.dying import last_begun, later
 from etcdpilot.testing.load import Beside
 from tests.local.commands import Ended, Folder
 
 KILLED = -signal.SIGKILL
 MOST_RUNS = 100
 EVERY_MOMENT = ("after:1", "after:1+0.01", "before:2")
-
-
-def later(moment: str, by: int) -> str:
-    """The same moment, some lines of the journal later: after:1+0.01 becomes after:3+0.01."""
-    word, _, rest = moment.partition(":")
-    number, plus, seconds = rest.partition("+")
-    return f"{word}:{int(number) + by}{plus}{seconds}"
 
 
 def known_ports() -> list[tuple[int, int]]:
@@ -116,16 +109,12 @@ class Cluster(Folder):
                 if ended.code == 0:
                     return run
                 assert ended.code == KILLED, f"{words} {moment}: {ended.code}\n{ended.out}\n{ended.err}"
-                here.add((moment, self.last_begun()))
+                here.add((moment, last_begun(self.state / "journal.jsonl")))
                 self.never_without_quorum()
                 words = again or verb
             further = 0 if here - cut else further + 1
             cut |= here
         raise AssertionError("it does not come to an end")
-
-    def last_begun(self) -> str:
-        """The step that was under way when its controller died."""
-        return [entry.step for entry in entries(self.state / "journal.jsonl") if entry.event == "started"][-1]
 
     def never_without_quorum(self) -> None:
         cluster = self.run("status", "-o", "json", code=None).document["cluster"]

@@ -15,6 +15,7 @@ import pytest
 
 from etcdpilot.hosts.processes import all_processes
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from etcdpilot.testing.dying import last_begun
 from tests.etcd_versions import Etcd, usual_lines
 from tests.local.blank_logs import blank_log
 from tests.local.changing import KILLED, Cluster
@@ -167,7 +168,7 @@ def test_members_that_died_before_their_first_entry_begin_again(tmp_path: Path, 
     here = Cluster.at(tmp_path)
     try:
         ended = here.dying("before:6", "up", "--etcd", str(etcd.directory / "etcd"))
-        assert ended.code == KILLED and "start etcd-0" in here.last_begun()
+        assert ended.code == KILLED and "start etcd-0" in last_begun(here.state / "journal.jsonl")
         for name in here.members():
             here.kill(name)
             blank_log(here.state / "members" / name / "data")

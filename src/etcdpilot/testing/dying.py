@@ -15,11 +15,24 @@ import re
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
-from etcdpilot.stores.journal import Journal
+from etcdpilot.stores.journal import Journal, entries
 
 MOMENT = re.compile(r"(stop:)?(before|after):(\d+)(?:\+([\d.]+))?")
+
+
+def later(moment: str, lines: int) -> str:
+    """The same moment, so many lines of the journal later: after:1+0.01 becomes after:3+0.01."""
+    word, _, rest = moment.rpartition(":")
+    number, plus, seconds = rest.partition("+")
+    return f"{word}:{int(number) + lines}{plus}{seconds}"
+
+
+def last_begun(journal: Path) -> str:
+    """The step that was under way when its controller died; empty where none was begun."""
+    return next((entry.step for entry in reversed(list(entries(journal))) if entry.event == "started"), "")
 
 
 def prepare(moment: str) -> None:
