@@ -63,6 +63,24 @@ def test_a_member_whose_machine_is_gone_is_replaced_on_another(site: Site) -> No
     assert site.ctl("get", "kept", "--print-value-only") == "from the beginning\n"
 
 
+def test_a_member_that_does_not_come_up_with_another_release_gets_the_one_before_and_the_run_stops(
+    site: Site, tmp_path: Path
+) -> None:
+    broken, before = tmp_path / "broken", site.file.read_text()
+    broken.mkdir()
+    for program in etcd_of("3.5.35").iterdir():
+        # It tells its version, and finds its data nowhere: the name of that option is another one.
+        (broken / program.name).write_bytes(program.read_bytes().replace(b"data-dir", b"data-dix"))
+        (broken / program.name).chmod(0o755)
+    running = {name: site.member(name).says("readlink /usr/local/bin/etcd") for name in states(site)}
+    failed = site.run("upgrade", "3.5.35", "--etcd-dir", str(broken), "--yes", code=6).stderr
+    assert "did not come up with what was changed. It has what it had before, and answers again" in failed
+    assert {name: site.member(name).says("readlink /usr/local/bin/etcd") for name in running} == running
+    assert set(states(site).values()) == {"voting"} and site.ctl("get", "kept", "--print-value-only")
+    site.write(before)
+    assert site.settled() and site.healthy()
+
+
 def test_a_member_whose_machine_is_gone_can_be_removed(site: Site) -> None:
     site.member("etcd-2").power_cut()
     site.run("member", "remove", "etcd-2", "--yes")

@@ -261,6 +261,26 @@ def test_whatever_step_a_change_is_cut_off_at_the_same_command_finishes_it(clust
     cluster.is_settled(*names)
 
 
+def test_a_member_that_does_not_come_up_with_a_change_gets_back_what_it_had_and_the_run_stops(
+    cluster: Cluster, etcd: Etcd
+):
+    cluster.begin_with(3, *of(etcd))
+    before, processes = cluster.file.read_text(), cluster.members()
+    scripts = {path: path.read_bytes() for path in cluster.state.glob("members/*/run")}
+    # An address of nobody's: etcd finds out when it starts.
+    cluster.edit("etcd:\n", "etcd:\n  options: {listen-metrics-urls: 'http://198.51.100.1:9'}\n")
+    for _ in range(2):  # and again, from the very same state
+        failed = cluster.run("apply", "--yes", code=6).err
+        assert "did not come up with what was changed. It has what it had before, and answers again" in failed, failed
+        assert "198.51.100.1" in failed, "the cause that etcd gave"
+        assert set(cluster.states().values()) == {"voting"}
+        assert {path: path.read_bytes() for path in scripts} == scripts
+    others = [name for name, pid in cluster.members().items() if processes[name] == pid]
+    assert len(others) == 2, "one member was tried, the others never touched"
+    cluster.file.write_text(before)
+    cluster.is_settled("etcd-0", "etcd-1", "etcd-2")
+
+
 def test_a_member_that_nobody_here_created_is_never_removed(cluster: Cluster):
     cluster.begin_with(3)
     _, peer = cluster.ports[6]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcdpilot.applying.way_back import close
 from etcdpilot.model.steps import MoveData, MoveDataAside
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ async def move_aside(step: MoveDataAside, world: RealWorld) -> None:
 
 async def move(step: MoveData, world: RealWorld) -> None:
     """Whoever holds the data stops first; it is started again by a step of its own, with files that name the new path."""
+    close(step.member, world)
     service = world.wanted.machine(step.member).service
     host = await world.fleet.host(step.member)
     await host.stop(service.unit)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcdpilot.applying.certificates import materialise
+from etcdpilot.applying.way_back import keep_files
 from etcdpilot.hosts.together import together
 from etcdpilot.model.files import FileToWrite
 from etcdpilot.model.steps import WriteFiles
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 async def write(step: WriteFiles, world: RealWorld) -> None:
     # Issuing a handful of leaves takes milliseconds (ECDSA) to a second (RSA): off the loop, which keeps its lines alive.
     ready = await asyncio.to_thread(materialise, step, world)
+    if len(ready) == 1 and world.memory.formed:  # a member of a running cluster, which is restarted with them
+        await together(*(keep_files(member, files, world) for member, files in ready.items()))
     await together(*(write_on(member, files, world) for member, files in ready.items()))
     world.memory = replace(world.memory, key_hashes=world.state.key_hashes())
 

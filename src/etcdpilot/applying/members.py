@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeGuard
 
 from etcdpilot.applying.gates import answers
+from etcdpilot.applying.way_back import close
 from etcdpilot.etcd.door import Door
 from etcdpilot.etcd.errors import NotYet, UnknownOutcome
 from etcdpilot.model.answers import MemberEntry, MemberStatus
@@ -104,6 +105,7 @@ async def remove(step: RemoveMember, world: RealWorld) -> AsyncIterator[str]:
 
 
 async def update(step: UpdateMember, world: RealWorld) -> AsyncIterator[str]:
+    close(step.member, world)
     member_id, began = int(step.member_id, 16), world.clock.monotonic()
     while not any(
         entry.id == member_id and set(entry.peer_urls) == set(step.peer_urls) for entry in await entries(world.door)

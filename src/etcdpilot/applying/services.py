@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from etcdpilot.applying.gates import answers
 from etcdpilot.applying.members import hand_over_first
+from etcdpilot.applying.way_back import go_back
 from etcdpilot.etcd.door import connecting
 from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.hosts.sizes import size_of
 from etcdpilot.hosts.together import together
-from etcdpilot.model.errors import HostFailed
+from etcdpilot.model.errors import ClusterFailed, HostFailed
 from etcdpilot.model.knowledge import Known
 from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.steps import (
@@ -97,8 +98,13 @@ async def restart(step: RestartMember, world: RealWorld) -> AsyncIterator[str]:
     async for on in hand_over_first(step.member, world):
         yield on
     await (await world.fleet.host(step.member)).restart(unit(step.member, world))
-    async for on in answers((step.member,), world):
-        yield on
+    try:
+        async for on in answers((step.member,), world):
+            yield on
+    except ClusterFailed as failed:
+        async for on in go_back(step.member, failed, world):
+            yield on
+    world.ways_back.pop(step.member, None)
 
 
 async def stop(step: StopMembers, world: RealWorld) -> None:

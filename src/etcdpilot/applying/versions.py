@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcdpilot.applying.way_back import keep_programs
 from etcdpilot.hosts.port import Binaries
 from etcdpilot.hosts.together import together
 from etcdpilot.model.steps import InstallBinaries
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 
 async def install(step: InstallBinaries, world: RealWorld) -> None:
+    if len(step.members) == 1 and world.memory.formed:
+        await keep_programs(step.members[0], world)
     await together(*(install_on(name, step.version, world) for name in step.members))
 
 

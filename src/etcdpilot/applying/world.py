@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from etcdpilot.applying import (
@@ -20,6 +20,7 @@ from etcdpilot.applying import (
     upgrades,
     versions,
 )
+from etcdpilot.applying.way_back import WayBack
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
@@ -81,6 +82,9 @@ class RealWorld:
     clock: Clock
     door: Door
     memory: Memory
+    ways_back: dict[str, WayBack] = field(
+        default_factory=dict
+    )  # by member, of what this run has changed and not proved
 
     async def membership(self) -> Membership:
         return membership(self.wanted.roster, await ask(self.door, patience_with(self.memory)), self.memory)

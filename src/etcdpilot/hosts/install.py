@@ -95,6 +95,18 @@ for program; do point_to "$program"; done
 )
 
 
+# $1 the folder of programs that are there, $2 the folder of the symlinks.
+POINT_TO = r"""
+set -eu
+for program in "$1"/etcd "$1"/etcdctl "$1"/etcdutl; do
+    [ -x "$program" ] || continue
+    name=${program##*/}
+    ln -sfn -- "$program" "$2/.$name.etcdpilot-new"
+    mv -fT -- "$2/.$name.etcdpilot-new" "$2/$name"
+done
+"""
+
+
 def programs(directory: str) -> list[Path]:
     return [path for name in PROGRAMS if (path := Path(directory) / name).is_file()]
 

@@ -71,6 +71,9 @@ class LocalHost:
     async def install(self, binaries: Binaries) -> None:
         """Nothing to do: a local member runs the binary where it stands."""
 
+    async def point_to(self, programs: str, bin: str) -> None:
+        """Nothing to do: its script names the binary."""
+
     async def make_data_directory(self, path: str, *, user: str) -> None:
         try:
             make_private(Path(path))

@@ -85,6 +85,9 @@ class Host(Protocol):
     async def install(self, binaries: Binaries) -> None:
         """Bring the programs and switch the symlinks by rename; a running binary is never written over."""
 
+    async def point_to(self, programs: str, bin: str) -> None:
+        """The symlinks in `bin` back to a folder of programs that is still there."""
+
     async def make_data_directory(self, path: str, *, user: str) -> None:
         """Mode 0700, owned by `user`; nothing happens when it is there."""
 

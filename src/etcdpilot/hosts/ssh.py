@@ -130,6 +130,9 @@ class SshHost:
             await together(*(self._send(path, f"{folder}.new/{path.name}") for path in programs))
         await self.shell.run(doing, install.FINISH, folder, binaries.bin, manifest, binaries.version, *names)
 
+    async def point_to(self, programs: str, bin: str) -> None:
+        await self.shell.run(f"going back to {programs}", install.POINT_TO, programs, bin)
+
     async def _send(self, program: Path, place: str) -> None:
         arguments = (place, str(program.stat().st_size))
         await self.shell.run(
