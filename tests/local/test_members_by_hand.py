@@ -68,27 +68,53 @@ def test_adding_by_hand_says_what_the_tutorials_say_and_one_at_a_time(cluster: C
     assert "nobody here created it" in cluster.run("apply", "--yes", code=3).err
 
 
-@LONG
-def test_a_member_that_is_started_before_it_is_added_is_turned_away(cluster: Cluster):
+def started_by_hand(cluster: Cluster, state: str, log: Path) -> subprocess.Popen[bytes]:
+    """A fourth member as the tutorials start it, with all four in its flags."""
     peers = ",".join(f"etcd-{number}={url(cluster, number)}" for number in range(4))
-    state, (client, _) = cluster.state / "members" / "etcd-0" / "tls", cluster.ports[3]
+    keys, (client, _) = cluster.state / "members" / "etcd-0" / "tls", cluster.ports[3]
     command = [
         str(cluster.directory / "etcd"),  # type: ignore[attr-defined]
         "--name=etcd-3",
-        f"--data-dir={cluster.path / 'early'}",
+        f"--data-dir={cluster.path / 'by-hand'}",
         f"--listen-peer-urls={url(cluster, 3)}",
         f"--initial-advertise-peer-urls={url(cluster, 3)}",
         f"--listen-client-urls=http://127.0.0.1:{client}",
         f"--advertise-client-urls=http://127.0.0.1:{client}",
         f"--initial-cluster={peers}",
-        "--initial-cluster-state=existing",
-        *(f"--peer-{name}={state / file}" for name, file in PEER.items()),
+        f"--initial-cluster-state={state}",
+        *(f"--peer-{name}={keys / file}" for name, file in PEER.items()),
         "--logger=zap",
     ]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
-    early = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=30, check=False)
-    assert early.returncode == 1
-    assert "error validating peerURLs" in early.stderr and "member count is unequal" in early.stderr
+    with log.open("wb") as into:
+        return subprocess.Popen(command, env=clean, stdout=into, stderr=into)
+
+
+@LONG
+def test_a_member_that_is_started_before_it_is_added_is_turned_away(cluster: Cluster):
+    log = cluster.path / "early.log"
+    assert started_by_hand(cluster, "existing", log).wait(timeout=30) == 1
+    said = log.read_text()
+    assert "error validating peerURLs" in said and "member count is unequal" in said
+
+
+@LONG
+def test_a_member_that_is_added_and_started_as_a_new_cluster_never_comes_in(cluster: Cluster):
+    """It makes up a cluster of its own from the same flags, and both sides send each other away."""
+    once_it_is_old_enough(cluster, "member", "add", "etcd-3", f"--peer-urls={url(cluster, 3)}")
+    log = cluster.path / "new.log"
+    process = started_by_hand(cluster, "new", log)
+    try:
+        deadline = time.monotonic() + 30
+        while "cluster ID mismatch" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.1)
+        listed = ctl(cluster, "member", "list").out
+        assert re.search(rf"{ID}, unstarted, , {re.escape(url(cluster, 3))}, , false", listed)
+        assert "nobody here created it" in cluster.run("apply", "--yes", code=3).err
+    finally:
+        process.kill()
+        process.wait()
 
 
 PEER = {"cert-file": "peer.crt", "key-file": "peer.key", "trusted-ca-file": "peer-ca.crt"}
