@@ -27,7 +27,7 @@ from etcdpilot.model.steps import (
     WriteFiles,
     during,
 )
-from etcdpilot.planning import has_formed, proof
+from etcdpilot.planning import has_formed, proof, restart_plan
 from etcdpilot.planning import plan as planned
 from etcdpilot.testing.scenario import Scenario
 
@@ -241,6 +241,15 @@ def test_a_live_voter_leaves_only_when_its_replacement_votes():
     exchanged(made)
     kinds = [type(each.step).__name__ for each in made.cluster.plan().steps]
     assert kinds.index("PromoteLearner") < kinds.index("RemoveMember")
+
+
+def test_a_restart_brings_up_whoever_is_down_before_anybody_else_is_touched():
+    made = formed()
+    killed(made)
+    cluster = made.cluster
+    plan = restart_plan(cluster.wanted, cluster.seen(), cluster.memory, cluster.now())
+    assert not plan.refusals and str(plan.steps[0].step) == "start b"
+    assert [each.step.member for each in plan.steps if isinstance(each.step, RestartMember)] == ["c", "a"]
 
 
 def test_a_step_that_would_lose_quorum_is_refused_with_its_number():

@@ -25,7 +25,7 @@ from etcdpilot.planning.hardware import hardware_warnings
 from etcdpilot.planning.lifetimes import expiry_refusals, rotation_warnings, untrusted_refusals
 from etcdpilot.planning.members import Ground, voting
 from etcdpilot.planning.membership import membership_refusals
-from etcdpilot.planning.services import restarts_alone
+from etcdpilot.planning.services import restarts_alone, start_steps
 from etcdpilot.planning.sources import source_refusals, source_warnings
 from etcdpilot.planning.strangers import stranger_refusals, unreachable_refusals, unseen_warnings
 from etcdpilot.planning.validity import authority_warnings, late_clock_refusals, late_clock_warnings
@@ -87,12 +87,16 @@ def stop_plan(wanted: ClusterSpec, seen: Seen, because: str) -> Plan:
 
 
 def restart_plan(wanted: ClusterSpec, seen: Seen, memory: Memory, now: datetime) -> Plan:
-    """Every member that answers, one at a time, the leader last."""
+    """Every member that answers, one at a time, the leader last.
+
+    Whoever is down comes up before that: a restart that was cut off in the middle of one is finished.
+    """
     ground = Ground(wanted, seen, memory, now)
     reasons = {name: "it was asked for" for name in voting(seen) if name in wanted.names}
-    steps = tuple(restarts_alone(ground, reasons))
+    steps = (*start_steps(wanted, seen), *restarts_alone(ground, reasons))
     fenced = tuple(proof.fenced(steps, seen.membership))
     refusals = (
+        *data_refusals(wanted, seen, formed=True),
         *unreachable_refusals(frozenset(reasons), seen),
         *expiry_refusals(steps, seen, now),
         *proof.alarm_refusals(steps, seen.etcd),
