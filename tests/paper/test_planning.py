@@ -27,7 +27,7 @@ from etcdpilot.model.steps import (
     WriteFiles,
     during,
 )
-from etcdpilot.planning import has_formed, proof, restart_plan
+from etcdpilot.planning import has_formed, proof, restart_plan, unfinished
 from etcdpilot.planning import plan as planned
 from etcdpilot.testing.scenario import Scenario
 
@@ -250,6 +250,16 @@ def test_a_restart_brings_up_whoever_is_down_before_anybody_else_is_touched():
     plan = restart_plan(cluster.wanted, cluster.seen(), cluster.memory, cluster.now())
     assert not plan.refusals and str(plan.steps[0].step) == "start b"
     assert [each.step.member for each in plan.steps if isinstance(each.step, RestartMember)] == ["c", "a"]
+
+
+def test_a_member_that_is_down_where_nobody_can_look_leaves_the_wish_unfinished():
+    made = formed()
+    killed(made)
+    made.say("unreachable b")
+    plan = made.cluster.plan()
+    assert not plan.steps and unfinished(made.cluster.wanted, plan) == ("b",)
+    made.say("reachable b")
+    assert not unfinished(made.cluster.wanted, made.cluster.plan()), "now it can be started"
 
 
 def test_a_step_that_would_lose_quorum_is_refused_with_its_number():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # A first start draws its election timeout at random, a large database takes time to load, and a member that joined
 # publishes its client URL up to seven seconds late.
 DEADLINE = {HostKind.LOCAL: 60.0, HostKind.SSH: 120.0}
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.1
 CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
 # How long every silent member may have a known cause before the wait is given up: systemd tries again every five
 # seconds, so three tries have failed by then; a local process that has ended does not come back.
