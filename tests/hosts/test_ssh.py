@@ -161,9 +161,8 @@ async def test_files_arrive_with_their_modes_and_owners_and_the_user_is_made(at_
         FileToWrite("/etc/etcd/empty", 0o755, "root", b""),
     ]
     async with over_ssh(at_controller) as host:
-        await host.write(files, user="etcd")
-        await host.make_data_directory("/var/lib/etcd/deep/er", user="etcd")
-        assert host.shell.scripts == 2
+        await host.write(files, user="etcd", data="/var/lib/etcd/deep/er")
+        assert host.shell.scripts == 1
     h1 = at_controller.host("h1")
     stat = "stat -c '%n %a %U %G' /etc/etcd /etc/etcd/tls /etc/etcd/tls/* /etc/etcd/empty /var/lib/etcd/deep/er"
     assert h1.says(stat).splitlines() == [
@@ -233,7 +232,7 @@ async def test_data_is_moved_aside_and_a_disk_of_its_own_keeps_it(at_controller:
         assert await host.move_aside("/var/lib/etcd", "20260101") == "/var/lib/etcd.20260101"
         assert await host.move_aside("/var/lib/etcd", "20260101") == ""
         assert await host.move_aside("/srv/disk", "20260101") == "/srv/disk/member.20260101"
-        await host.make_data_directory("/srv/disk", user="etcd")
+        await host.write([FileToWrite("/etc/etcd/x", 0o644, "root", b"")], user="etcd", data="/srv/disk")
         assert (await host.look(question(data="/srv/disk"))).data == DataSeen(True, False, False, 0)
     assert h1.says("ls /var/lib/etcd.20260101/member/wal /srv/disk/member.20260101").split() == [
         "/srv/disk/member.20260101:",

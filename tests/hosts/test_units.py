@@ -80,9 +80,8 @@ class Cluster:
     async def bring_up(self, binaries: Binaries) -> None:
         async def one(name: str) -> None:
             host, spec = self.hosts[name], self.spec.member(name)
-            await host.write(self.files(name), user="etcd")
+            await host.write(self.files(name), user="etcd", data=spec.paths.data)
             await host.install(binaries)
-            await host.make_data_directory(spec.paths.data, user="etcd")
             await host.enable(spec.service.unit)
             await host.start(spec.service.unit)
 

@@ -28,5 +28,4 @@ async def write(step: WriteFiles, world: RealWorld) -> None:
 async def write_on(name: str, files: list[FileToWrite], world: RealWorld) -> None:
     member = world.wanted.machine(name)
     host = await world.fleet.host(name)
-    user = member.service.user
-    await together(host.write(files, user=user), host.make_data_directory(member.paths.data, user=user))
+    await host.write(files, user=member.service.user, data=member.paths.data)

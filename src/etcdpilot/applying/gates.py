@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -28,39 +29,85 @@ CAUSE_EVERY = 1.0  # seconds between two questions why a member does not come
 # How long every silent member may have a known cause before the wait is given up: systemd tries again every five
 # seconds, so three tries have failed by then; a local process that has ended does not come back.
 CAUSE_STANDS = {HostKind.LOCAL: 0.0, HostKind.SSH: 15.0}
+# A first start: who listens already and does not serve yet answers the question that it was asked meanwhile.
+STARTING_SECONDS, LISTENING_SECONDS = 2.0, 1.0
 READY = "it runs, and waits for the others"
 KEPT_OUT_STANDS = 15.0  # of a member that runs: whoever refuses it may be restarting with other certificates
 
 
 async def answers(names: tuple[str, ...], world: RealWorld) -> AsyncIterator[str]:
     """Until every one of them answers a linearizable read (a learner: any read), and all are one cluster."""
-    began, asked_why, pause = world.clock.monotonic(), world.clock.monotonic(), FIRST_PAUSE
-    causes: dict[str, str] = {}
+    began, pause = world.clock.monotonic(), FIRST_PAUSE
     known_since: float | None = None
-    stands = CAUSE_STANDS[world.wanted.kind]
-    while True:
-        # Before the first start is through, who is in the list counts too.
-        seen = await (ask_only(world.door, names) if world.memory.formed else ask(world.door))
-        silent = [name for name in names if not isinstance(seen.status(name), Known)]
-        if not silent:
-            require_one_cluster(names, seen, world)
-            return
-        now = world.clock.monotonic()
-        if now - asked_why > CAUSE_EVERY:
-            asked_why = now
-            causes = await causes_of(silent, world)
-            unexplained = [name for name in silent if name not in causes or hides_another(causes[name])]
-            if kept_out := await kept_out_causes(unexplained, world):
-                causes, stands = causes | kept_out, KEPT_OUT_STANDS
-            lasting = [name for name, why in causes.items() if not passes(why)]
-            known_since = (known_since or now) if explains(lasting, silent, world) else None
-            yield waiting_for(names, silent, causes, seen)
-        if known_since is not None and now - known_since >= stands:
-            raise did_not_start(causes)
-        if now - began > DEADLINE[world.wanted.kind]:
-            raise did_not_start({name: causes.get(name) or reason(seen, name) for name in silent})
-        await world.clock.sleep(pause)
-        pause = min(pause * 1.3, LONGEST_PAUSE)
+    why = AskingWhy(world)
+    if not world.memory.formed:
+        await all_listen(names, world)
+    try:
+        while True:
+            # Before the first start is through, who is in the list counts too.
+            seen = await (ask_only(world.door, names) if world.memory.formed else ask(world.door, STARTING_SECONDS))
+            silent = [name for name in names if not isinstance(seen.status(name), Known)]
+            if not silent:
+                require_one_cluster(names, seen, world)
+                world.just_saw(seen)
+                return
+            now = world.clock.monotonic()
+            why.ask(silent)
+            if why.is_told():
+                lasting = [name for name in silent if name in why.causes and not passes(why.causes[name])]
+                known_since = (known_since or now) if explains(lasting, silent, world) else None
+                yield waiting_for(names, silent, why.causes, seen)
+            if known_since is not None and now - known_since >= why.stands:
+                raise did_not_start(why.causes)
+            if now - began > DEADLINE[world.wanted.kind]:
+                raise did_not_start({name: why.causes.get(name) or reason(seen, name) for name in silent})
+            await world.clock.sleep(pause)
+            pause = min(pause * 1.3, LONGEST_PAUSE)
+    finally:
+        await why.end()
+
+
+async def all_listen(names: tuple[str, ...], world: RealWorld) -> None:
+    """Before that, those that do would be asked in vain; a second at most, for one may never come."""
+    enough = world.clock.monotonic() + LISTENING_SECONDS
+    while len(await world.door.listening(only=names)) < len(names) and world.clock.monotonic() < enough:
+        await world.clock.sleep(FIRST_PAUSE)
+
+
+class AskingWhy:
+    """Finds out beside the wait why somebody is silent: who comes meanwhile is not waited for any longer."""
+
+    def __init__(self, world: RealWorld) -> None:
+        self.causes: dict[str, str] = {}
+        self.stands = CAUSE_STANDS[world.wanted.kind]
+        self._world, self._asked = world, world.clock.monotonic()
+        self._asking: asyncio.Task[None] | None = None
+
+    def ask(self, silent: list[str]) -> None:
+        """Once a second, and not while it is still being found out."""
+        if self._asking is None and self._world.clock.monotonic() - self._asked > CAUSE_EVERY:
+            self._asked = self._world.clock.monotonic()
+            self._asking = asyncio.create_task(self._find(silent))
+
+    def is_told(self) -> bool:
+        """Whether `causes` are news. Raises what kept them from being found."""
+        if self._asking is None or not self._asking.done():
+            return False
+        asking, self._asking = self._asking, None
+        asking.result()
+        return True
+
+    async def end(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def _find(self, silent: list[str]) -> None:
+        causes = await causes_of(silent, self._world)
+        unexplained = [name for name in silent if name not in causes or hides_another(causes[name])]
+        kept_out = await kept_out_causes(unexplained, self._world)
+        self.causes = causes | kept_out
+        self.stands = KEPT_OUT_STANDS if kept_out else self.stands
 
 
 async def causes_of(silent: list[str], world: RealWorld) -> dict[str, str]:

@@ -24,8 +24,10 @@ from etcdpilot.applying.way_back import WayBack
 from etcdpilot.etcd.door import Door
 from etcdpilot.hosts.fleet import Fleet
 from etcdpilot.model.cluster import ClusterSpec
+from etcdpilot.model.knowledge import Known
 from etcdpilot.model.membership import Membership
 from etcdpilot.model.memory import Memory
+from etcdpilot.model.observation import EtcdSeen
 from etcdpilot.model.restoring import Restore
 from etcdpilot.model.steps import (
     AddLearner,
@@ -70,6 +72,8 @@ from etcdpilot.observing.memory import open_door
 from etcdpilot.stores.journal import Journal
 from etcdpilot.stores.state import Identity, StateFolder
 
+NOW_SECONDS = 0.05
+
 
 @dataclass
 class RealWorld:
@@ -85,9 +89,19 @@ class RealWorld:
     ways_back: dict[str, WayBack] = field(
         default_factory=dict
     )  # by member, of what this run has changed and not proved
+    _just_seen: tuple[float, EtcdSeen] | None = None
 
     async def membership(self) -> Membership:
-        return membership(self.wanted.roster, await ask(self.door, patience_with(self.memory)), self.memory)
+        """As etcd says it now, or has said it to the gate before: nobody changed anything since."""
+        seen, self._just_seen = self._just_seen, None
+        if seen is None or self.clock.monotonic() - seen[0] > NOW_SECONDS:
+            return membership(self.wanted.roster, await ask(self.door, patience_with(self.memory)), self.memory)
+        return membership(self.wanted.roster, seen[1], self.memory)
+
+    def just_saw(self, seen: EtcdSeen) -> None:
+        """What a gate was told, where it asked for everything and everybody answered."""
+        everything = isinstance(seen.members, Known) and all(isinstance(said, Known) for _, said in seen.statuses)
+        self._just_seen = (self.clock.monotonic(), seen) if everything else None
 
     def note(self, event: str, step: Step, why: str = "") -> None:
         self.journal.write(event, str(step), self.clock.now(), why)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,9 +119,17 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-@functools.lru_cache(maxsize=8)
+RECKONING = threading.Lock()
+
+
 def manifest(directory: str) -> str:
-    """As sha256sum writes it; reckoned once a run, not once a host."""
+    """As sha256sum writes it; reckoned once a run, also where all hosts ask for it at one time."""
+    with RECKONING:
+        return manifest_of(directory)
+
+
+@functools.lru_cache(maxsize=8)
+def manifest_of(directory: str) -> str:
     return "\n".join(f"{sha256(path)}  {path.name}" for path in programs(directory))
 
 

@@ -58,10 +58,12 @@ class LocalHost:
             interface_addresses=(),
         )
 
-    async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
+    async def write(self, files: Sequence[FileToWrite], *, user: str, data: str = "") -> None:
         try:
             for file in files:
                 write_beside(file)
+            if data:
+                make_private(Path(data))
         except OSError as error:
             raise self._failed(f"{error.filename or self.home} could not be written", error) from error
 
@@ -73,12 +75,6 @@ class LocalHost:
 
     async def point_to(self, programs: str, bin: str) -> None:
         """Nothing to do: its script names the binary."""
-
-    async def make_data_directory(self, path: str, *, user: str) -> None:
-        try:
-            make_private(Path(path))
-        except OSError as error:
-            raise self._failed(f"{path} could not be made", error) from error
 
     async def enable(self, unit: str) -> None:
         """Nothing to do: local members do not outlive a restart of the machine; `up` brings them back."""

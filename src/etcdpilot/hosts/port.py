@@ -76,8 +76,9 @@ class Host(Protocol):
 
     async def look(self, question: Question) -> Answer: ...
 
-    async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
-        """All of them beside their places, then renamed; directories are made, the system user `user` too."""
+    async def write(self, files: Sequence[FileToWrite], *, user: str, data: str = "") -> None:
+        """All of them beside their places, then renamed; directories are made, the system user `user` too, and the data
+        directory `data` where one is named: mode 0700, `user`'s, left alone where it holds a member."""
 
     async def architecture(self) -> str:
         """amd64, arm64, or what uname says."""
@@ -87,9 +88,6 @@ class Host(Protocol):
 
     async def point_to(self, programs: str, bin: str) -> None:
         """The symlinks in `bin` back to a folder of programs that is still there."""
-
-    async def make_data_directory(self, path: str, *, user: str) -> None:
-        """Mode 0700, owned by `user`; nothing happens when it is there."""
 
     async def enable(self, unit: str) -> None: ...
 

@@ -22,3 +22,8 @@ def command(script: str, *arguments: str, become_root: bool = False) -> str:
     if become_root:
         words = [AS_ROOT, "etcdpilot", *words]
     return " ".join(("exec /bin/sh -c", *(quote(word) for word in words)))
+
+
+def line(said: str) -> str:
+    """The same command in one line, for a shell in which `n` is a newline: a newline never stands outside quotes."""
+    return said.replace("\n", "'\"$n\"'")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncssh
 
 from etcdpilot.hosts.blame import REACHING, unreachable
 from etcdpilot.hosts.lock import CHECK, Lock
 from etcdpilot.hosts.login import Login, log_in
-from etcdpilot.hosts.quoting import command
+from etcdpilot.hosts.waiting import Process, WaitingShell, told, waiting_shell
 from etcdpilot.model.errors import HostFailed
 
-CHANNELS = 8  # sshd's MaxSessions is 10 by default, and the 11th is refused
+CHANNELS = 7  # and one that waits; sshd's MaxSessions is 10 by default, and the 11th is refused
 CHANNEL_SECONDS = 5.0
 PATIENCE = 60.0
 PIECE = 1 << 20  # bytes that are read at once of what a script prints
@@ -31,6 +31,7 @@ class Shell:
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening = asyncio.Lock()
         self._channels = asyncio.Semaphore(CHANNELS)
+        self._waiting = WaitingShell()
         self._done: list[str] = []
         self.lock: Lock | None = None  # from when it is held, nothing is changed without it
 
@@ -49,6 +50,7 @@ class Shell:
         if connection is not None:
             connection.close()
             await connection.wait_closed()
+        await self._waiting.close()
 
     async def run(
         self,
@@ -65,11 +67,8 @@ class Shell:
         """
         if changes and self.lock is not None:
             script, arguments = CHECK + script, (self.lock.cluster, self.lock.owner, *arguments)
-        line = command(script, *arguments, become_root=True)
         async with self._channels, self._blamed(doing, patience):
-            connection = await self.open()
-            self.scripts += 1
-            process = await channel(connection, line)
+            process = await self._begin(script, *arguments)
             try:
                 printed = await asyncio.wait_for(converse(process, stdin), patience)
             finally:
@@ -80,10 +79,8 @@ class Shell:
 
     async def pour(self, doing: str, script: str, *arguments: str, into: Callable[[bytes], None]) -> None:
         """What the script prints, piece by piece, however much it is; nothing is changed by it. HostFailed as `run`."""
-        line = command(script, *arguments, become_root=True)
         async with self._channels, self._blamed(doing, PATIENCE):
-            process = await channel(await self.open(), line)
-            self.scripts += 1
+            process = await self._begin(script, *arguments)
             try:
                 process.stdin.write_eof()
                 while piece := await asyncio.wait_for(process.stdout.read(PIECE), PATIENCE):
@@ -97,10 +94,9 @@ class Shell:
     @asynccontextmanager
     async def hold(self, doing: str, script: str, *arguments: str) -> AsyncIterator[None]:
         """The script runs for as long as this lasts, and ends when its input does. Raises HostFailed as `run` does."""
-        line = command(script, *arguments, become_root=True)
         async with self._channels:
             async with self._blamed(doing, PATIENCE):
-                process = await channel(await self.open(), line)
+                process = await self._begin(script, *arguments)
             try:
                 yield
             finally:
@@ -110,6 +106,14 @@ class Shell:
                     finally:
                         process.close()
                 self._judge(doing, printed)
+
+    async def _begin(self, script: str, *arguments: str) -> Process:
+        connection = await self.open()
+        self.scripts += 1
+        process = await self._waiting.take(connection) or await channel(connection)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it ended: its status and what it said tell why
+            process.stdin.write(told(script, *arguments))
+        return process
 
     @asynccontextmanager
     async def _blamed(self, doing: str, patience: float) -> AsyncIterator[None]:
@@ -140,12 +144,12 @@ class Shell:
         return HostFailed(self.name, f"{self.name} ({self.login.host}) failed while {doing}.", why=why, remedy=remedy)
 
 
-async def channel(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
+async def channel(connection: asyncssh.SSHClientConnection) -> Process:
     """sshd counts a session for a moment longer than we do: a refused channel is asked for again for a few seconds."""
     deadline = time.monotonic() + CHANNEL_SECONDS
     while True:
         try:
-            return await connection.create_process(line, encoding=None)
+            return await waiting_shell(connection)
         except asyncssh.ChannelOpenError:
             if connection.is_closed() or time.monotonic() > deadline:
                 raise
@@ -159,7 +163,7 @@ class Printed:
         self.out, self.err, self.status, self.ended = out, err, status, ended
 
 
-async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> Printed:
+async def converse(process: Process, stdin: Iterable[bytes]) -> Printed:
     """Feed it while both its outputs are read, until it ends."""
     # Where the connection is lost both say so, and what nobody hears would be printed as a traceback.
     reading = asyncio.gather(process.stdout.read(), process.stderr.read(), return_exceptions=True)
@@ -178,7 +182,7 @@ async def converse(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[by
     return Printed(out, err, process.exit_status if not signal else None, f"signal {signal[0]}" if signal else "")
 
 
-async def feed(process: asyncssh.SSHClientProcess[bytes], stdin: Iterable[bytes]) -> None:
+async def feed(process: Process, stdin: Iterable[bytes]) -> None:
     try:
         for piece in stdin:
             process.stdin.write(piece)

@@ -107,10 +107,10 @@ class SshHost:
         self._architecture = seen.machine.architecture
         return seen
 
-    async def write(self, files: Sequence[FileToWrite], *, user: str) -> None:
+    async def write(self, files: Sequence[FileToWrite], *, user: str, data: str = "") -> None:
         if files:
             doing = f"writing {len(files)} files" if len(files) > 1 else f"writing {files[0].path}"
-            await self.shell.run(doing, write.WRITE, *write.arguments(files, user), stdin=write.stream(files))
+            await self.shell.run(doing, write.WRITE, *write.arguments(files, user, data), stdin=write.stream(files))
 
     async def architecture(self) -> str:
         if not self._architecture:
@@ -142,9 +142,6 @@ class SshHost:
             stdin=install.pieces(program),
             patience=INSTALL_SECONDS,
         )
-
-    async def make_data_directory(self, path: str, *, user: str) -> None:
-        await self.shell.run(f"making {path}", write.MAKE_DATA_DIRECTORY, path, user)
 
     async def enable(self, unit: str) -> None:
         await self.shell.run(f"enabling {unit}", ENABLE, full_name(unit))

@@ -21,15 +21,27 @@ make_user() {
 }
 """
 
-# $1 the service's user, $2 the unit that is among the files, $3 how many folders; the folders; owner, place and place
-# beside it of every file. tar makes a file with its mode, for root alone, before it writes the first byte.
+# One that was made and not yet given away, or is an empty disk, is given away now.
+MAKE_DATA_DIRECTORY = r"""
+make_data_directory() {
+    [ -d "$1" ] || (umask 022 && mkdir -p -- "$(dirname -- "$1")" && mkdir -m 0700 -- "$1")
+    [ ! -e "$1/member" ] || return 0
+    chmod 0700 -- "$1"
+    chown -- "$2:" "$1"
+}
+"""
+
+# $1 the service's user, $2 its data directory, $3 the unit that is among the files, $4 how many folders; the folders;
+# owner, place and place beside it of every file. tar makes a file with its mode, for root alone, before it writes the
+# first byte.
 WRITE = (
     MAKE_USER
+    + MAKE_DATA_DIRECTORY
     + r"""
 set -eu
 umask 077
-user=$1 unit=$2 folders=$3
-shift 3
+user=$1 data=$2 unit=$3 folders=$4
+shift 4
 
 make_folders() {
     count=$1
@@ -81,6 +93,7 @@ take_place() {
 }
 
 make_user "$user"
+[ -z "$data" ] || make_data_directory "$data" "$user"
 make_folders "$folders" "$@"
 drop_leftovers "$@"
 tar -x -p -m --no-same-owner -f - -C / # by the clock here, beside the one that tells when a process began
@@ -95,19 +108,6 @@ fi
 take_place "$@"
 sync_folders "$folders" "$@"
 [ -z "$unit" ] || systemctl daemon-reload
-"""
-)
-
-# $1 the path, $2 its owner. One that was made and not yet given away, or is an empty disk, is given away now.
-MAKE_DATA_DIRECTORY = (
-    MAKE_USER
-    + r"""
-set -eu
-make_user "$2"
-[ -d "$1" ] || (umask 022 && mkdir -p -- "$(dirname -- "$1")" && mkdir -m 0700 -- "$1")
-[ -e "$1/member" ] && exit 0
-chmod 0700 -- "$1"
-chown -- "$2:" "$1"
 """
 )
 
@@ -129,11 +129,11 @@ fi
 """
 
 
-def arguments(files: Sequence[FileToWrite], user: str) -> tuple[str, ...]:
+def arguments(files: Sequence[FileToWrite], user: str, data: str = "") -> tuple[str, ...]:
     folders = tuple(dict.fromkeys(posixpath.dirname(file.path) for file in files))
     units = [file.path for file in files if posixpath.dirname(file.path) == UNITS and file.path.endswith(".service")]
     each = [word for file in files for word in (file.owner or "root", file.path, beside(file.path))]
-    return (user, posixpath.basename(units[0]) if units else "", str(len(folders)), *folders, *each)
+    return (user, data, posixpath.basename(units[0]) if units else "", str(len(folders)), *folders, *each)
 
 
 def beside(path: str) -> str:
