@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -295,40 +294,6 @@ def test_a_restore_is_not_begun_without_a_word(cluster: Restoring) -> None:
     assert "Which snapshot" in cluster.run("restore", "--yes", code=2).err
     assert "no member etcd-7" in cluster.run("restore", "s.db", "--yes", "--lost", "etcd-7", code=2).err
     assert cluster.pids() == before and not (cluster.state / "restore.json").exists()
-
-
-@pytest.mark.parametrize("etcd", RUN if LONG else RUN[-1:], ids=str)
-def test_what_the_classic_tutorial_restores_by_hand_is_restored_from_a_backup_of_ours(
-    cluster: Restoring, etcd: Etcd
-) -> None:
-    """Three members, each restored with its own nine flags, from the file that `backup save` wrote."""
-    up(cluster, etcd, 1)
-    snapshot = saved(cluster)
-    assert snapshot.stat().st_mode & 0o777 == 0o600 and snapshot.stat().st_size % 512 == 32
-    tool = etcd.directory / "etcdutl" if (etcd.directory / "etcdutl").exists() else etcd.directory / "etcdctl"
-    by_hand = {"ETCDCTL_API": "3", "PATH": os.environ["PATH"]}
-    ports = {f"m{number}": cluster.ports[number][1] + 40 for number in (1, 2, 3)}
-    everybody = ",".join(f"{name}=http://127.0.0.1:{port}" for name, port in ports.items())
-    for name, port in ports.items():
-        words = [
-            *(str(tool), "snapshot", "restore", "s.db", "--name", name, "--initial-cluster", everybody),
-            *("--initial-cluster-token", "etcd-cluster-1"),
-            *("--initial-advertise-peer-urls", f"http://127.0.0.1:{port}"),
-        ]
-        subprocess.run(words, cwd=cluster.path, env=by_hand, check=True, capture_output=True)
-        assert (cluster.path / f"{name}.etcd" / "member" / "wal").is_dir()
-        again = subprocess.run(words, cwd=cluster.path, env=by_hand, check=False, capture_output=True, text=True)
-        assert again.returncode != 0 and f"{name}.etcd" in again.stdout + again.stderr
-    # Without any flag it makes default.etcd; with a name alone it does not find itself in the initial cluster.
-    bare = [str(tool), "snapshot", "restore", "s.db"]
-    subprocess.run(bare, cwd=cluster.path, env=by_hand, check=True, capture_output=True)
-    assert (cluster.path / "default.etcd").is_dir()
-    named = subprocess.run([*bare, "--name", "test"], cwd=cluster.path, env=by_hand, check=False, capture_output=True)
-    assert named.returncode != 0 and b"initial cluster" in named.stdout + named.stderr
-    status = subprocess.run(
-        [str(tool), "snapshot", "status", "s.db", "-w", "json"], cwd=cluster.path, env=by_hand, capture_output=True
-    )
-    assert json.loads(status.stdout)["revision"] == 2
 
 
 @in_the_long_form

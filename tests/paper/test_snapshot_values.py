@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from etcdpilot.applying.collecting import Found, missing
 from etcdpilot.model.snapshots import Fault, FaultKind, KeysHash, Manifest, RetentionPolicy, Verdict
 
 TAKEN = datetime(2026, 1, 31, 23, 59, 58, 700_000, tzinfo=timezone(timedelta(hours=2)))
@@ -93,3 +94,16 @@ def test_a_policy_that_keeps_nothing_is_refused() -> None:
         RetentionPolicy()
     with pytest.raises(ValueError, match="from 0"):
         RetentionPolicy(last=-1)
+
+
+def test_what_two_members_saved_of_one_content_in_one_second_is_one_backup_and_is_not_fetched_again() -> None:
+    taken = TAKEN.replace(microsecond=0)
+    kept = (replace(MANIFEST, member="etcd-0", taken_at=taken),)
+    same = Found("etcd-1", "/there", "etcd-1-20260131T215958Z.db", MANIFEST.sha256, MANIFEST.size, taken)
+    assert missing((same,), kept) == ()
+    other = replace(same, sha256="f" * 64)
+    later = replace(same, taken_at=taken + timedelta(seconds=1))
+    assert missing((other, later), kept) == (other, later)
+    assert missing((replace(later, member="etcd-0"), replace(same, member="etcd-0")), kept) == (
+        replace(later, member="etcd-0"),
+    )

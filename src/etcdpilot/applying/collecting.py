@@ -63,12 +63,15 @@ def found_of(member: str, directory: str, listed: Listed) -> Found | None:
 def missing(found: Sequence[Found], kept: Sequence[Manifest]) -> tuple[Found, ...]:
     """What came after the newest that was kept of each member: what was let go is not fetched again.
 
-    One of the same bytes as a kept one is fetched all the same: nothing was written meanwhile, and that is news.
+    One of the same bytes as a kept one is fetched all the same: nothing was written meanwhile, and that is news. But not
+    where both are of the same second: two members that saved the same at once have made one backup.
     """
+    same = {(manifest.taken_at, manifest.sha256) for manifest in kept}
     newest: dict[str, datetime] = {}
     for manifest in kept:
         newest[manifest.member] = max(manifest.taken_at, newest.get(manifest.member, manifest.taken_at))
-    return tuple(each for each in found if each.member not in newest or each.taken_at > newest[each.member])
+    later = (each for each in found if each.member not in newest or each.taken_at > newest[each.member])
+    return tuple(each for each in later if (each.taken_at, each.sha256) not in same)
 
 
 async def collect_one(
