@@ -19,7 +19,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
+from itertools import accumulate, chain, takewhile
 from operator import add
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ META = struct.Struct("<4I6Q")
 BUCKET = struct.Struct("<QQ")
 BRANCH, LEAF, META_PAGE = 1, 2, 4
 BUCKET_FLAG = 1
+USUAL_AT_MOST = 1 << 17  # bytes that are read at once before it is known how many a page has
 DEEPEST = 32  # levels; a real tree of terabytes has fewer than ten
 LITTLE_ENDIAN = sys.byteorder == "little"
 
@@ -63,11 +64,11 @@ class Meta:
 class Leaf:
     """The items of one leaf page, in key order."""
 
-    __slots__ = ("_base", "_data", "_end", "_words", "count")
+    __slots__ = ("_base", "_end", "_words", "count", "data")
 
     def __init__(self, data: bytes, base: int, count: int, where: str) -> None:
         """`base` is where the elements start in `data`; Corrupt when an element points outside."""
-        self._data, self._base, self.count = data, base, count
+        self.data, self._base, self.count = data, base, count
         self._words = words = _words(data, base, 4 * count, where)
         self._end: int | None = base  # where the run of keys and values ends; None if they are no run
         if not count:
@@ -84,11 +85,17 @@ class Leaf:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Key and value of each item; buckets are items too."""
-        words, data, at = self._words, self._data, self._base
+        data = self.data
+        for start, middle, end in self.places():
+            yield data[start:middle], data[middle:end]
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Where in `data` each key begins, where its value does, and where that ends."""
+        words, at = self._words, self._base
         for position, key_size, value_size in zip(words[1::4], words[2::4], words[3::4], strict=True):
             start = at + position
             middle = start + key_size
-            yield data[start:middle], data[middle : middle + value_size]
+            yield start, middle, middle + value_size
             at += 16
 
     @property
@@ -106,13 +113,13 @@ class Leaf:
         """
         if self._end is None:
             return b"".join(key + value for key, value in self.items())
-        return self._data[self._base + self._words[1] : self._end] if self.count else b""
+        return self.data[self._base + self._words[1] : self._end] if self.count else b""
 
     def last_key(self) -> bytes:
         """The greatest key of a leaf that is not empty."""
         *_, position, key_size, _ = self._words
         start = self._base + 16 * (self.count - 1) + position
-        return self._data[start : start + key_size]
+        return self.data[start : start + key_size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ class BoltFile:
 
     def __init__(self, descriptor: int, arrival: Arrival | None = None) -> None:
         """Takes over `descriptor`. Corrupt when there is no valid meta page. What is still arriving is waited for."""
-        self._descriptor, self._arrival = descriptor, arrival
+        self._descriptor, self._arrival, self._usual = descriptor, arrival, 0
         try:
             self.file_size = (arrival and arrival.total()) or _size_of_file(descriptor)
             self.valid_metas, self.meta = self._newest_meta()
@@ -177,27 +184,63 @@ class BoltFile:
         else:
             yield _inline_leaf(bucket)
 
+    def halves(self, bucket: Bucket, start: bytes) -> tuple[Iterator[Leaf], Iterator[Leaf]]:
+        """The leaves from the one that `start` belongs to, and those before it; no page is read twice for both.
+
+        Corrupt as `leaves`, now or when they are read. The halves may be read in either order.
+        """
+        if not bucket.root:
+            return iter((_inline_leaf(bucket),)), iter(())
+        return self._halves(bucket.root, start, self._unseen(), 0)
+
     def items(self, bucket: Bucket) -> Iterator[tuple[bytes, bytes]]:
         """Every key and value of a bucket, in key order."""
         for leaf in self.leaves(bucket):
             yield from leaf.items()
 
     def _fresh_walk(self, root: int, start: bytes = b"") -> Iterator[Leaf]:
-        # Within one walk no page may be reached twice: a damaged branch could otherwise send us round for ever.
-        seen = bytearray(self.file_size // self.meta.page_size // 8 + 1)  # a bit for each page
-        yield from self._walk(root, start, seen, 0)
+        yield from self._walk(root, start, self._unseen(), 0)
+
+    def _unseen(self) -> bytearray:
+        """A bit for each page: within one walk none may be reached twice, or a damaged branch could send us round for
+        ever."""
+        return bytearray(self.file_size // self.meta.page_size // 8 + 1)
+
+    def _halves(self, number: int, start: bytes, seen: bytearray, depth: int) -> tuple[Iterator[Leaf], Iterator[Leaf]]:
+        data, flags, count = self._page(number, seen)
+        if flags != BRANCH:
+            return iter((self._leaf(number, data, flags, count),)), iter(())
+        children = self._below(data, count, b"", number, depth)
+        border = len(children) - len(_children(data, count, start, number))
+        if not children:
+            return iter(()), iter(())
+        after, before = self._halves(children[border], start, seen, depth + 1)
+        return (
+            chain(after, self._walks(children[border + 1 :], seen, depth + 1)),
+            chain(self._walks(children[:border], seen, depth + 1), before),
+        )
+
+    def _walks(self, numbers: list[int], seen: bytearray, depth: int) -> Iterator[Leaf]:
+        for number in numbers:
+            yield from self._walk(number, b"", seen, depth)
 
     def _walk(self, number: int, start: bytes, seen: bytearray, depth: int) -> Iterator[Leaf]:
         data, flags, count = self._page(number, seen)
-        if flags == LEAF:
-            yield Leaf(data, 16, count, f"page {number}")
-        elif flags != BRANCH:
+        if flags != BRANCH:
+            yield self._leaf(number, data, flags, count)
+            return
+        for child in self._below(data, count, start, number, depth):
+            yield from self._walk(child, start, seen, depth + 1)
+
+    def _leaf(self, number: int, data: bytes, flags: int, count: int) -> Leaf:
+        if flags != LEAF:
             raise Corrupt(f"page {number} is neither branch nor leaf but {flags:#x}")
-        elif depth >= DEEPEST:
+        return Leaf(data, 16, count, f"page {number}")
+
+    def _below(self, data: bytes, count: int, start: bytes, number: int, depth: int) -> list[int]:
+        if depth >= DEEPEST:
             raise Corrupt(f"page {number} lies deeper than {DEEPEST} levels")
-        else:
-            for child in _children(data, count, start, number):
-                yield from self._walk(child, start, seen, depth + 1)
+        return _children(data, count, start, number)
 
     def _page(self, number: int, seen: bytearray) -> tuple[bytes, int, int]:
         """The bytes of a page with its overflow, its flags and its count of elements."""
@@ -209,15 +252,18 @@ class BoltFile:
         if seen[number >> 3] & 1 << (number & 7):
             raise Corrupt(f"page {number} hangs in the tree twice")
         seen[number >> 3] |= 1 << (number & 7)
-        data = self._read(number * size, size)
+        # As long as the one before, which nearly always is right: then it is one read.
+        data = self._read(number * size, size, self._usual)
         identity, flags, count, overflow = PAGE.unpack_from(data)
         if identity != number:
             raise Corrupt(f"page {number} says that it is page {identity}")
-        if overflow:
-            if number + overflow >= self.meta.high_water:
-                raise Corrupt(f"page {number} claims {overflow} more pages than there are")
-            data += self._read((number + 1) * size, overflow * size)
-        return data, flags, count
+        if overflow and number + overflow >= self.meta.high_water:
+            raise Corrupt(f"page {number} claims {overflow} more pages than there are")
+        whole = (overflow + 1) * size
+        if len(data) < whole:
+            data += self._read(number * size + len(data), whole - len(data))
+        self._usual = min(whole, USUAL_AT_MOST)
+        return data if len(data) == whole else data[:whole], flags, count
 
     def _newest_meta(self) -> tuple[int, Meta]:
         for size in PAGE_SIZES:
@@ -235,9 +281,9 @@ class BoltFile:
             return None
         return Meta(size, root, high_water, transaction)
 
-    def _read(self, offset: int, length: int) -> bytes:
-        data = self._bytes(offset, length)
-        if len(data) != length:
+    def _read(self, offset: int, length: int, at_most: int = 0) -> bytes:
+        data = self._bytes(offset, max(length, min(at_most, self.file_size - offset)))
+        if len(data) < length:
             raise TooShort(f"{length} bytes were to be read at {offset}, {len(data)} are there")
         return data
 

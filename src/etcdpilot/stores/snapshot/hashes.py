@@ -17,9 +17,11 @@ from collections.abc import Callable
 from google_crc32c import extend
 
 from etcdpilot.model.snapshots import KeysHash, Snapshot
-from etcdpilot.stores.snapshot.bbolt import BoltFile, Corrupt, Leaf
-from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, Revisions, key_bucket, read_revisions, records
-from etcdpilot.stores.snapshot.records import LIVE_SIZE, TOMBSTONE_SIZE, is_tombstone, key_of, name_after, revision_of
+from etcdpilot.stores.snapshot.bbolt import BoltFile, Leaf
+from etcdpilot.stores.snapshot.crc import joined
+from etcdpilot.stores.snapshot.mvcc import KEYS, OutOfRange, Revisions, compactions, key_bucket, read_revisions, records
+from etcdpilot.stores.snapshot.one_pass import Records, Whole, require_plain
+from etcdpilot.stores.snapshot.records import is_tombstone, key_of, name_after, revision_of
 from etcdpilot.stores.snapshot.tables import read_progress
 
 Keeps = Callable[[bytes, bytes], bool]
@@ -28,32 +30,34 @@ Part = Callable[[Leaf], bytes]
 
 def read_snapshot(database: BoltFile) -> Snapshot:
     """Reads every page in use once. Corrupt when one is wrong."""
-    return _read(database, None)[0]
+    database.require_whole()
+    value = count = 0
+    for bucket in database.buckets():
+        value = extend(value, bucket.name)
+        whole = Whole(database.leaves(bucket), bucket.name)
+        value, count = joined(value, whole.piece), count + whole.count
+    return _snapshot(database, value, count)
 
 
 def read_with_keys(database: BoltFile) -> tuple[Snapshot, KeysHash]:
     """The same, and the hash of keys at the snapshot's own revision and compaction, in one pass for both."""
     database.require_whole()
-    revisions = read_revisions(database)
-    part = _part_that_counts(database, revisions, revisions.current, revisions.compacted)
-    snapshot, value = _read(database, part)
-    return snapshot, KeysHash(value, revisions.current, revisions.compacted)
-
-
-def _read(database: BoltFile, part: Part | None) -> tuple[Snapshot, int]:
-    """The snapshot, and the hash of what `part` leaves of the key bucket; 0 without a part."""
-    database.require_whole()
     value = count = 0
-    keys_value = extend(0, KEYS) if part else 0
+    keys_value: int | None = None
+    scheduled, finished = compactions(database)
     for bucket in database.buckets():
         value = extend(value, bucket.name)
-        for leaf in database.leaves(bucket):
-            _require_plain(leaf, bucket.name)
-            value = extend(value, leaf.packed())
-            count += leaf.count
-            if part and bucket.name == KEYS:
-                keys_value = extend(keys_value, part(leaf))
-    return _snapshot(database, value, count), keys_value
+        if bucket.name == KEYS and finished >= scheduled:
+            records = Records(database, bucket, finished)
+            value, count = records.hash_of_all(value), count + records.count
+            keys_value = records.hash_of_keys()
+        else:
+            whole = Whole(database.leaves(bucket), bucket.name)
+            value, count = joined(value, whole.piece), count + whole.count
+    snapshot = _snapshot(database, value, count)
+    if keys_value is None:
+        return snapshot, hash_of_keys(database)
+    return snapshot, KeysHash(keys_value, snapshot.current_revision, finished)
 
 
 def _snapshot(database: BoltFile, value: int, count: int) -> Snapshot:
@@ -89,7 +93,7 @@ def hash_of_keys(database: BoltFile, *, revision: int | None = None, compact_rev
     part = _part_that_counts(database, revisions, upto, compacted)
     value = extend(0, KEYS)
     for leaf in database.leaves(key_bucket(database)):
-        _require_plain(leaf, KEYS)
+        require_plain(leaf, KEYS)
         value = extend(value, part(leaf))
     return KeysHash(value, upto, compacted)
 
@@ -129,10 +133,3 @@ def _keeper(database: BoltFile, compacted: int, upto: int, settled: bool) -> Kee
         return is_newest_of_a_live_key
     # Where no key lives, the server leaves nothing out but the tombstone at the compaction.
     return lambda name, value: not (is_tombstone(name) and revision_of(name)[0] == compacted)
-
-
-def _require_plain(leaf: Leaf, bucket: bytes) -> None:
-    if any(leaf.flags):
-        raise Corrupt(f"the bucket {bucket!r} holds another bucket; etcd makes none such")
-    if bucket == KEYS and not {LIVE_SIZE, TOMBSTONE_SIZE}.issuperset(leaf.key_sizes):
-        raise Corrupt("a record of the key bucket has no revision for a name")

@@ -57,12 +57,17 @@ def key_bucket(database: BoltFile) -> Bucket:
 
 def read_revisions(database: BoltFile) -> Revisions:
     """What etcd itself would find on starting with this file."""
-    meta = database.bucket(META)
-    table = dict(database.items(meta)) if meta else {}
-    scheduled, finished = (_main_of(table.get(name)) for name in (SCHEDULED, FINISHED))
+    scheduled, finished = compactions(database)
     newest = newest_record(database)
     # A store counts from 1; and after a compaction of nothing but tombstones no record is as new as the compaction.
     return Revisions(max(1, newest, scheduled, finished), newest, scheduled, finished)
+
+
+def compactions(database: BoltFile) -> tuple[int, int]:
+    """The revisions up to which a compaction was begun, and was finished; -1 where there never was one."""
+    meta = database.bucket(META)
+    table = dict(database.items(meta)) if meta else {}
+    return _main_of(table.get(SCHEDULED)), _main_of(table.get(FINISHED))
 
 
 def newest_record(database: BoltFile) -> int:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from etcdpilot.model.answers import KeyValue
-from etcdpilot.stores.snapshot.bbolt import Corrupt
+from etcdpilot.stores.snapshot.bbolt import Corrupt, Leaf
 
 REVISION = struct.Struct(">QcQ")
 LIVE_SIZE, TOMBSTONE_SIZE = 17, 18  # bytes of a record's name
@@ -41,6 +41,16 @@ def key_of(record: bytes) -> bytes:
         if len(key) == size:
             return key
     return key_value(record).key
+
+
+def names_and_keys(leaf: Leaf) -> Iterator[tuple[bytes, bytes]]:
+    """Of each record of a leaf of the key bucket; its value, which may be long, is not taken out."""
+    data = leaf.data
+    for start, middle, end in leaf.places():
+        if middle + 1 < end and data[middle] == 0x0A and (size := data[middle + 1]) < 0x80 and middle + 2 + size <= end:
+            yield data[start:middle], data[middle + 2 : middle + 2 + size]
+        else:
+            yield data[start:middle], key_of(data[middle:end])
 
 
 def key_value(record: bytes) -> KeyValue:

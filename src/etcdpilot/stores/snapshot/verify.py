@@ -81,11 +81,12 @@ def _read(database: BoltFile, expected: Expected, hash_keys: bool) -> Reading:
 
 def _read_pages(database: BoltFile, expected: Expected, hash_keys: bool) -> tuple[Snapshot, KeysHash | None]:
     """With the hash of keys in the same pass where it is the snapshot's own that is wanted."""
-    revisions, wanted = read_revisions(database), expected.hash_of_keys
-    own = (revisions.current, revisions.compacted)
-    if (hash_keys and wanted is None) or (wanted and (wanted.revision, wanted.compact_revision) == own):
-        return read_with_keys(database)
-    return read_snapshot(database), None
+    wanted = expected.hash_of_keys
+    if wanted is None:
+        return read_with_keys(database) if hash_keys else (read_snapshot(database), None)
+    revisions = read_revisions(database)
+    own = (wanted.revision, wanted.compact_revision) == (revisions.current, revisions.compacted)
+    return read_with_keys(database) if own else (read_snapshot(database), None)
 
 
 def _faults_of_checksum(trailer: Trailer) -> Iterator[Fault]:
