@@ -504,6 +504,32 @@ async def test_thirty_looks_at_once_share_one_connection(at_controller: Lab) -> 
     assert len({answer.machine.memory for answer in seen}) == 1
 
 
+async def test_where_sshd_allows_one_session_scripts_go_one_after_the_other(at_controller: Lab) -> None:
+    h1 = at_controller.host("h1")
+    h1.run("echo 'MaxSessions 1' >/etc/ssh/sshd_config.d/one.conf; systemctl restart ssh")
+    try:
+        async with over_ssh(at_controller) as host:
+            for _ in range(5):
+                await host.look(question())
+            await host.write([FileToWrite("/etc/etcd/x", 0o644, "root", b"x")], user="etcd")
+            await asyncio.gather(*(host.look(question()) for _ in range(4)))
+            assert host.shell.connections == 1
+    finally:
+        h1.run("rm /etc/ssh/sshd_config.d/one.conf; systemctl restart ssh")
+    assert h1.says("cat /etc/etcd/x") == "x"
+
+
+async def test_a_file_that_is_not_there_is_told_from_one_that_cannot_be_read(at_controller: Lab) -> None:
+    pieces: list[bytes] = []
+    async with over_ssh(at_controller) as host:
+        with pytest.raises(FileNotFoundError):
+            await host.fetch("/etc/etcd/nowhere", pieces.append)
+        with pytest.raises(HostFailed, match="fetching /etc"):
+            await host.fetch("/etc", pieces.append)
+        await host.fetch("/etc/hostname", pieces.append)
+    assert b"".join(pieces).strip()
+
+
 async def test_no_secret_is_among_the_arguments_of_any_process(at_controller: Lab) -> None:
     h1 = at_controller.host("h1")
     key = FileToWrite("/etc/etcd/k", 0o600, "root", b"SECRETSECRET" * 10)

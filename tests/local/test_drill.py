@@ -31,10 +31,13 @@ def test_a_drill_proves_the_newest_backup_and_leaves_nothing_but_a_note(cluster:
     cluster.client_do(fill)
     cluster.run("backup", "save")
     before = cluster.members()
+    (cluster.state / "last-backup.json").unlink()
     said = cluster.run("-o", "json", "backup", "drill").document
     assert said["holds"] and said["differences"] == [] and (said["leases"], said["users"]) == (3, 2)
     (backup,) = cluster.run("-o", "json", "backup", "list").document["backups"]
     assert backup["proved_at"][:16] == said["at"][:16]
+    noted = cluster.run("status", "-o", "json").document["backups"]
+    assert noted["newest"]["name"] == backup["name"] and noted["newest"]["proved_at"][:16] == said["at"][:16]
     assert cluster.members() == before
     assert [path.name for path in (cluster.state / "drill").iterdir()] == ["lock"]
     # A drill that is killed leaves its cluster running; the next one takes that away.

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcdpilot.hosts.quoting import command, quote
+from etcdpilot.hosts.waiting import WAITING_SHELL, told
 
 NEEDS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="needs root, or sudo that asks for nothing")
 SCRIPT = "for word; do printf '%s\\0' \"$word\"; done"
@@ -33,6 +34,13 @@ def words(line: str) -> list[str]:
 )
 def test_every_hostile_word_arrives_as_it_was(become_root):
     assert words(command(SCRIPT, *CORPUS, become_root=become_root)) == CORPUS
+
+
+@NEEDS_ROOT
+def test_a_waiting_shell_is_told_every_hostile_word_and_leaves_the_rest_to_the_script():
+    said = told(SCRIPT + "\ncat", *CORPUS) + b"its own\ninput\0"
+    done = subprocess.run(["/bin/sh", "-c", WAITING_SHELL], input=said, capture_output=True, check=True, timeout=20)
+    assert os.fsdecode(done.stdout).split("\0")[:-1] == [*CORPUS, "its own\ninput"]
 
 
 @settings(max_examples=150, deadline=None)

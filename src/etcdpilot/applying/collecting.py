@@ -84,6 +84,8 @@ async def collect_one(
             await host.fetch(f"{found.directory}/{found.name}", received)
         except HostFailed as error:
             return NotKept(found.member, found.name, error.why or error.what)
+        except FileNotFoundError:
+            return NotKept(found.member, found.name, "it went away before it was fetched")
         if received.sha256 != found.sha256:
             return NotKept(
                 found.member, found.name, f"its SHA-256 is {received.sha256}; {found.sha256} was noted beside it"

@@ -18,6 +18,7 @@ from etcdpilot.observing.members import DECIDING_SECONDS, ask
 PREFIX = "/etcdpilot/health/"
 LEASE_SECONDS = 30
 PROOF_SECONDS = 3.0
+EQUAL_HASHES = "equal hash of keys at one revision"
 
 
 async def prove(door: Door, *, nonce: str) -> Health:
@@ -69,14 +70,33 @@ async def write_proof(door: Door, key: str) -> Proof:
 
 
 async def hash_proof(door: Door, seen: EtcdSeen) -> Proof:
-    """Members that are behind catch up within the call; two revisions are tried, for writers do not wait for us."""
-    what = "equal hash of keys at one revision"
+    """At a revision that all of those that answer have."""
+    from etcdpilot.etcd.errors import Compacted
+
+    try:
+        return await hash_proof_at(door, seen)
+    except Compacted:
+        # 3.4 tells no hash of the very revision that was compacted last; the proof of writing has gone beyond it.
+        seen = await ask(door, DECIDING_SECONDS)
+    try:
+        return await hash_proof_at(door, seen)
+    except Compacted as error:
+        return Proof(EQUAL_HASHES, "", False, error.why or error.what)
+
+
+async def hash_proof_at(door: Door, seen: EtcdSeen) -> Proof:
+    """Raises Compacted where a member has compacted that revision meanwhile."""
+    from etcdpilot.etcd.errors import Compacted
+
+    what = EQUAL_HASHES
     answering = {name: status.value for name, status in seen.statuses if isinstance(status, Known)}
     revision = min(status.revision for status in answering.values())
     try:
         hashes = await asyncio.gather(
             *(door.client().at(door.endpoints[name]).maintenance.hash_of_keys(revision) for name in answering)
         )
+    except Compacted:
+        raise
     except ClusterFailed as error:
         return Proof(what, "", False, error.why or error.what)
     comparable = {(each.hash, each.compact_revision) for each in hashes}

@@ -33,9 +33,16 @@ class WayBack:
 
 
 async def keep_files(name: str, coming: Iterable[FileToWrite], world: RealWorld) -> None:
-    """What these will be written over. The note about the cluster stays as it will be: it only ever learns."""
+    """What these will be written over. The note about the cluster stays as it will be: it only ever learns.
+
+    Where one of them cannot be read there is no way back, for half of what was there is not what was there.
+    """
     marker = world.wanted.machine(name).paths.marker
-    found = await together(*(as_it_is(name, file, world) for file in coming if file.path != marker))
+    try:
+        found = await together(*(as_it_is(name, file, world) for file in coming if file.path != marker))
+    except HostFailed:
+        close(name, world)
+        return
     way = world.ways_back.get(name, WayBack())
     first = {file.path: file for file in (*[each for each in found if each], *way.files)}
     world.ways_back[name] = replace(way, files=tuple(first.values()))
@@ -45,8 +52,8 @@ async def as_it_is(name: str, coming: FileToWrite, world: RealWorld) -> FileToWr
     pieces: list[bytes] = []
     try:
         await (await world.fleet.host(name)).fetch(coming.path, pieces.append)
-    except (HostFailed, FileNotFoundError):
-        return None  # there was none, or the write is about to say what is wrong
+    except FileNotFoundError:
+        return None
     return replace(coming, data=b"".join(pieces))
 
 

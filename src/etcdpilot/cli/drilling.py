@@ -83,14 +83,19 @@ async def etcd_of(chosen: Chosen | None) -> str | None:
 
 
 async def note(finder: Finder, path: Path, manifest: Manifest) -> None:
-    """In the manifest, which `backup list` reads: beside a file, or in the store."""
+    """In the manifest, which `backup list` reads: beside a file, or in the store; there for `status` too."""
+    from etcdpilot.cli.backup import note_proved
     from etcdpilot.stores.catalogue import manifest_bytes, mark_proved
     from etcdpilot.stores.writing import write_private
 
     if path.with_suffix(".json").exists():
         write_private(path.with_suffix(".json"), manifest_bytes(manifest))
     else:
-        await mark_proved(finder.where.store, manifest)
+        where = finder.where
+        await mark_proved(where.store, manifest)
+        if where.chosen is not None:
+            place = f"{where.store.url}/{manifest.snapshot_name}"
+            note_proved(where.chosen, manifest.name, place, manifest.revision, manifest.taken_at)
 
 
 def as_document(found: Drilled, at: datetime) -> dict[str, object]:

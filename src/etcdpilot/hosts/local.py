@@ -134,7 +134,12 @@ class LocalHost:
         return ()
 
     async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
-        into(Path(path).read_bytes())
+        try:
+            into(Path(path).read_bytes())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._failed(f"{path} could not be read", error) from error
 
     async def copy_data(self, path: str, into: Path) -> None:
         from etcdpilot.hosts.copying import copy_here

@@ -112,7 +112,7 @@ class Host(Protocol):
         """The whole ones that its member's timer left there: SHA-256, size, name."""
 
     async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
-        """A file of any size, piece by piece."""
+        """A file of any size, piece by piece. FileNotFoundError where there is none."""
 
     async def copy_data(self, path: str, into: Path) -> None:
         """The log and the database of the member whose data directory is `path`, to a folder of the controller."""

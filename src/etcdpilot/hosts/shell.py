@@ -77,8 +77,13 @@ class Shell:
         self._done.append(doing)
         return printed.out
 
-    async def pour(self, doing: str, script: str, *arguments: str, into: Callable[[bytes], None]) -> None:
-        """What the script prints, piece by piece, however much it is; nothing is changed by it. HostFailed as `run`."""
+    async def pour(
+        self, doing: str, script: str, *arguments: str, into: Callable[[bytes], None], absent: int = 0
+    ) -> bool:
+        """What the script prints, piece by piece, however much it is; nothing is changed by it. HostFailed as `run`.
+
+        False where it ended with the status `absent`, for there was nothing to print.
+        """
         async with self._channels, self._blamed(doing, PATIENCE):
             process = await self._begin(script, *arguments)
             try:
@@ -89,7 +94,10 @@ class Shell:
                 await asyncio.wait_for(process.wait_closed(), PATIENCE)
             finally:
                 process.close()
+        if absent and process.exit_status == absent:
+            return False
         self._judge(doing, Printed(b"", said, process.exit_status, ""))
+        return True
 
     @asynccontextmanager
     async def hold(self, doing: str, script: str, *arguments: str) -> AsyncIterator[None]:
@@ -110,10 +118,26 @@ class Shell:
     async def _begin(self, script: str, *arguments: str) -> Process:
         connection = await self.open()
         self.scripts += 1
-        process = await self._waiting.take(connection) or await channel(connection)
+        process = await self._waiting.take(connection) or await self._channel(connection)
         with suppress(BrokenPipeError, ConnectionResetError):  # it ended: its status and what it said tell why
             process.stdin.write(told(script, *arguments))
         return process
+
+    async def _channel(self, connection: asyncssh.SSHClientConnection) -> Process:
+        """sshd counts a session for a moment longer than we do: a refused channel is asked for again for a few seconds.
+
+        Where it allows so few of them that the waiting shell has the last, that one is taken.
+        """
+        deadline = time.monotonic() + CHANNEL_SECONDS
+        while True:
+            try:
+                return await waiting_shell(connection)
+            except asyncssh.ChannelOpenError:
+                if process := await self._waiting.take(connection, another=False):
+                    return process
+                if connection.is_closed() or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.02)
 
     @asynccontextmanager
     async def _blamed(self, doing: str, patience: float) -> AsyncIterator[None]:
@@ -142,18 +166,6 @@ class Shell:
 
     def _failed(self, doing: str, why: str, remedy: str) -> HostFailed:
         return HostFailed(self.name, f"{self.name} ({self.login.host}) failed while {doing}.", why=why, remedy=remedy)
-
-
-async def channel(connection: asyncssh.SSHClientConnection) -> Process:
-    """sshd counts a session for a moment longer than we do: a refused channel is asked for again for a few seconds."""
-    deadline = time.monotonic() + CHANNEL_SECONDS
-    while True:
-        try:
-            return await waiting_shell(connection)
-        except asyncssh.ChannelOpenError:
-            if connection.is_closed() or time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(0.02)
 
 
 class Printed:

@@ -17,7 +17,8 @@ for sum in *.db.sha256; do
     printf '%s %s %s\n' "$digest" "$(wc -c <"${sum%.sha256}")" "${sum%.sha256}"
 done
 """
-FETCH = 'exec cat -- "$1"'
+ABSENT = 66  # exit status: there is no such file
+FETCH = f'[ -e "$1" ] || exit {ABSENT}; exec cat -- "$1"'
 LINE = re.compile(r"([0-9a-f]{64}) +([0-9]+) ([A-Za-z0-9][A-Za-z0-9._-]{0,250}\.db)")
 
 Listed = tuple[str, int, str]  # SHA-256, size, name

@@ -170,7 +170,9 @@ class SshHost:
         return snapshots.listed(await self.shell.run("listing snapshots", snapshots.LIST, directory, changes=False))
 
     async def fetch(self, path: str, into: Callable[[bytes], None]) -> None:
-        await self.shell.pour(f"fetching {path}", snapshots.FETCH, path, into=into)
+        doing = f"fetching {path}"
+        if not await self.shell.pour(doing, snapshots.FETCH, path, into=into, absent=snapshots.ABSENT):
+            raise FileNotFoundError(path)
 
     async def copy_data(self, path: str, into: Path) -> None:
         unpacking = copying.Unpacking(into)

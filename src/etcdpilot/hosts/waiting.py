@@ -34,10 +34,10 @@ class WaitingShell:
         self._opening: asyncio.Task[Process | None] | None = None
         self._on: asyncssh.SSHClientConnection | None = None
 
-    async def take(self, connection: asyncssh.SSHClientConnection) -> Process | None:
+    async def take(self, connection: asyncssh.SSHClientConnection, *, another: bool = True) -> Process | None:
         """The one that waits, and another is opened behind it; None where there was none, or it is gone."""
         opening, on = self._opening, self._on
-        self._opening, self._on = asyncio.create_task(opened(connection)), connection
+        self._opening, self._on = asyncio.create_task(opened(connection)) if another else None, connection
         if opening is None or on is not connection:
             return None
         process = await opening
