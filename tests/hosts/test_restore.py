@@ -10,6 +10,7 @@ import pytest
 from lab import Lab
 from lab.probes import until
 from tests.etcd_versions import all_versions, every_line
+from tests.hosts.content import KEYS, content
 from tests.hosts.site import Site, pid
 
 LONG = os.environ.get("ETCDPILOT_LONG") == "1"
@@ -69,6 +70,32 @@ def test_a_cluster_is_restored_on_its_own_hosts_however_often_the_controller_die
     if not LONG:
         site.lab.hosts[1].reboot()
         until(site.healthy, 30)
+
+
+@pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("version", RUN)
+def test_half_a_gigabyte_with_leases_and_users_comes_back_key_by_key(site: Site, version: str) -> None:
+    site.init(etcd=version).apply()
+    content(site, "fill")
+    site.run("backup", "save", "s.db", timeout=300)
+    assert (site.folder / "s.db").stat().st_size > 500_000_000
+    content(site, "clear")
+    site.run("restore", "s.db", *MEANT, timeout=600)
+    assert [row["state"] for row in site.says("status")["members"]] == ["voting"] * 3
+    found = content(site, "compare", str(site.folder / "s.db"))
+    assert (
+        found["differences"] == []
+        and found["keys"] == KEYS - 1 + 20 + 3
+        and (found["leases"], found["users"]) == (3, 2)
+    )
+    assert site.healthy(), "which holds the hashes of keys of all members against each other"
+    # And from a survivor alone, when the majority is lost for good.
+    for host in site.lab.hosts[1:]:
+        host.run("systemctl kill -s KILL etcd; systemctl stop etcd; mv /var/lib/etcd /var/lib/burnt")
+    site.run("recover", "quorum", *MEANT, timeout=600)
+    assert content(site, "compare", str(site.folder / "s.db"))["differences"] == []
+    assert site.healthy() and site.settled()
 
 
 @pytest.mark.skipif(not LONG, reason="ETCDPILOT_LONG=1 has the long form of restores and recoveries")

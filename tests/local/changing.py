@@ -64,10 +64,10 @@ class Cluster(Folder):
         head = self.file.read_text().split("members:\n")[0]
         self.file.write_text(head + "members:\n" + "".join(self.line(number) + "\n" for number in numbers))
 
-    def add(self, number: int, *more: str) -> Ended:
+    def add(self, number: int, *more: str, code: int | None = 0) -> Ended:
         client, peer = self.ports[number]
         ports = ("--client-port", str(client), "--peer-port", str(peer))
-        return self.run("member", "add", f"etcd-{number}", *ports, "--yes", *more)
+        return self.run("member", "add", f"etcd-{number}", *ports, "--yes", *more, code=code)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         return {row["name"]: row for row in self.run("status", "-o", "json", code=None).document["members"]}

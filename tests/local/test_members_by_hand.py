@@ -68,6 +68,17 @@ def test_adding_by_hand_says_what_the_tutorials_say_and_one_at_a_time(cluster: C
     assert "nobody here created it" in cluster.run("apply", "--yes", code=3).err
 
 
+@LONG
+def test_a_second_learner_is_more_than_etcd_takes_and_ours_does_not_ask_for_it(cluster: Cluster):
+    once_it_is_old_enough(cluster, "member", "add", "learner", "--learner", f"--peer-urls={url(cluster, 3)}")
+    second = ctl(cluster, "member", "add", "another", "--learner", f"--peer-urls={url(cluster, 4)}", code=None)
+    assert second.code and "too many learner members in cluster" in second.err
+    before = ctl(cluster, "member", "list").out
+    refused = cluster.add(4, code=3)
+    assert "nobody here created it" in refused.err, "and it is named, with the way to take it out"
+    assert ctl(cluster, "member", "list").out == before and "etcd-4" not in cluster.members()
+
+
 def started_by_hand(cluster: Cluster, state: str, log: Path) -> subprocess.Popen[bytes]:
     """A fourth member as the tutorials start it, with all four in its flags."""
     peers = ",".join(f"etcd-{number}={url(cluster, number)}" for number in range(4))
