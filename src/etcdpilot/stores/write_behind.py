@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 
 PIECE = 4 << 20
-ALLOCATOR_KEEPS = 30 << 20  # below the 32 MB up to which glibc learns; never touched, so it takes no memory
 MOST_BUFFERS = 512  # of one writev; the system allows 1024
 
 
@@ -27,9 +26,6 @@ class WriteBehind:
         self._writing: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> WriteBehind:
-        # Until a block of this size was freed, glibc gives what is freed back to the system at once, and each piece pays for
-        # its pages anew: 136,000 page faults for 650 MB, and 25,000 with this (measured; 5 % of the time).
-        bytes(ALLOCATOR_KEEPS)
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         return self
 
