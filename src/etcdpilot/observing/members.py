@@ -19,6 +19,7 @@ from etcdpilot.model.observation import EtcdSeen
 # cross the distance several times.
 ANSWER_SECONDS, DECIDING_SECONDS = 0.7, 3.0
 CROSSINGS, LONGEST_SECONDS = 8, 6.0
+NO_LEADER = "it runs, and follows no leader: a quorum is missing"
 SILENT = Unknown("it does not accept connections")
 
 
@@ -42,15 +43,18 @@ async def ask(door: Door, patience: float = ANSWER_SECONDS) -> EtcdSeen:
 
 
 async def ask_only(door: Door, names: tuple[str, ...], patience: float = ANSWER_SECONDS) -> EtcdSeen:
-    """Only these, and neither for the list nor for alarms: what a gate asks again and again, beside a busy cluster."""
+    """Only these, and neither for the list nor for alarms: what a gate asks again and again, beside a busy cluster.
+
+    Who follows no leader yet is not asked for a read: etcd would try that again only after half a second.
+    """
     known = tuple(name for name in names if name in door.endpoints)
     listening = await door.listening(only=known) if known else frozenset[str]()
     await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
     within = min(patience + CROSSINGS * door.distance, LONGEST_SECONDS)
-    said = await statuses_of(door, known, listening, within)
+    said = await statuses_of(door, known, listening, within, once_it_follows=True)
     misheard = [name for name, each in said if name in listening and misheard_from(each)]
     if any(await asyncio.gather(*(door.turn(name) for name in misheard))):
-        said = await statuses_of(door, known, listening, within)
+        said = await statuses_of(door, known, listening, within, once_it_follows=True)
     return EtcdSeen(Unknown("it was not asked"), said)
 
 
@@ -72,9 +76,13 @@ async def all_statuses(door: Door, listening: frozenset[str], within: float) -> 
     return await statuses_of(door, tuple(door.endpoints), listening, within)
 
 
-async def statuses_of(door: Door, names: tuple[str, ...], listening: frozenset[str], within: float) -> Statuses:
+async def statuses_of(
+    door: Door, names: tuple[str, ...], listening: frozenset[str], within: float, *, once_it_follows: bool = False
+) -> Statuses:
     async def of(name: str) -> Known[MemberStatus] | Unknown:
-        return await status(door, name, within) if name in listening else SILENT
+        if name not in listening:
+            return SILENT
+        return await (status_then_read if once_it_follows else status)(door, name, within)
 
     found = await asyncio.gather(*(of(name) for name in names))
     return tuple(zip(names, found, strict=True))
@@ -125,9 +133,27 @@ async def status(door: Door, name: str, within: float) -> Known[MemberStatus] | 
         return Unknown(error.why or error.what)
 
 
+async def status_then_read(door: Door, name: str, within: float) -> Known[MemberStatus] | Unknown:
+    """The same, one after the other, and no read of a member that follows nobody."""
+    pinned = door.client().at(door.endpoints[name])
+    try:
+        said = await pinned.maintenance.status(timeout=within)
+    except ClusterFailed as error:
+        return Unknown(error.why or error.what)
+    if said.is_learner:
+        return Known(said)
+    if not said.leader:
+        return Unknown(NO_LEADER)
+    try:
+        await pinned.kv.get("etcdpilot", timeout=within)
+    except ClusterFailed as error:
+        return Unknown(unread(said, error))
+    return Known(said)
+
+
 def unread(said: MemberStatus, read: ClusterFailed) -> str:
     if not said.leader:
-        return "it runs, and follows no leader: a quorum is missing"
+        return NO_LEADER
     return f"it runs, and answers no linearizable read: {read.why or read.what}"
 
 
