@@ -183,6 +183,7 @@ def test_a_cluster_whose_certificates_have_all_ended_is_brought_back_by_one_comm
     cluster.is_settled(*NAMES)
 
 
+@in_the_long_run
 def test_with_an_authority_that_has_ended_too_the_rescue_makes_a_new_one(cluster: Certified):
     state = StateFolder(cluster.state)
     old_authorities(state)
