@@ -188,6 +188,9 @@ class Lab:
         self._controller_files(resolver)
         for host in self.hosts:
             host.write_offline("etc/resolv.conf", resolver)
+        with self.inside_controller():
+            if not any(names.answers() for _ in range(5)):
+                raise LabError(f"the name server at {network.DNS_ADDRESS} does not answer the controller")
 
     def also_at(self, host: Host, address: str) -> None:
         """A second address of a host, on its only interface; known_hosts knows it. It stays until `only_at_home`."""

@@ -11,6 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.exception
+import dns.message
+import dns.query
+
 from lab.commands import LabError
 from lab.network import BRIDGE, DNS_ADDRESS, switch_namespace
 
@@ -53,6 +57,15 @@ def serve(prefix: str, folder: Path, records: Iterable[Record]) -> None:
     done = subprocess.run([*argv, *map(_option, records)], capture_output=True, text=True, check=False)
     if done.returncode != 0:  # it goes to the background only once it listens
         raise LabError(f"dnsmasq ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def answers() -> bool:
+    """Whether the server answers a question within a second, from the namespace this thread is in."""
+    try:
+        dns.query.udp(dns.message.make_query("localhost.", "A"), DNS_ADDRESS, timeout=1)
+    except (dns.exception.DNSException, OSError):
+        return False
+    return True
 
 
 def stop_serving(folder: Path) -> None:

@@ -63,7 +63,8 @@ def build_switch(prefix: str) -> None:
     _batch(
         switch,
         "link set lo up",
-        f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        # A hardware address of its own: one borrowed from its ports changes with them, and who knew the old one waits.
+        f"link add {BRIDGE} address 02:00:00:77:00:02 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
         f"link set {BRIDGE} up",
         f"addr add {DNS_ADDRESS}/24 dev {BRIDGE}",
         f"addr add fd00:77::2/64 dev {BRIDGE} nodad",

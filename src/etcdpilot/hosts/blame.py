@@ -47,6 +47,8 @@ def reason(login: Login, error: BaseException) -> tuple[str, str]:
             return f"A key cannot be used: {error}.", f"Add it to the agent (ssh-add), or set ${PASSPHRASE}."
         case asyncssh.ConfigParseError():
             return f"The SSH configuration cannot be read: {error}.", "Correct it."
+        case socket.gaierror(errno=socket.EAI_AGAIN):
+            return f"No name server answered for {login.host}.", "See to the name servers of this machine, or write the address."
         case socket.gaierror():
             return f"The name {login.host} is unknown here.", "Correct it, or write the address."
         case TimeoutError():
