@@ -48,7 +48,7 @@ def reason(login: Login, error: BaseException) -> tuple[str, str]:
         case asyncssh.ConfigParseError():
             return f"The SSH configuration cannot be read: {error}.", "Correct it."
         case socket.gaierror(errno=socket.EAI_AGAIN):
-            return f"No name server answered for {login.host}.", "See to the name servers of this machine, or write the address."
+            return f"No name server answered for {login.host}.", "See to /etc/resolv.conf, or write the address."
         case socket.gaierror():
             return f"The name {login.host} is unknown here.", "Correct it, or write the address."
         case TimeoutError():
