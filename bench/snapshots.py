@@ -41,6 +41,8 @@ print(json.dumps([took, int({MEMORY})]))
 """
 SAVE = f"""
 import asyncio, sys, time, json; from pathlib import Path
+from etcdpilot.etcd.reading_engine import read_where_it_is_awaited
+read_where_it_is_awaited()  # as `backup save` does
 from etcdpilot.applying.backups import save_to_file
 from etcdpilot.observing.clock import SystemClock
 from etcdpilot.etcd.door import Door, Keyring

@@ -25,6 +25,8 @@ from types import TracebackType
 
 import trustme
 
+from etcdpilot.stores.reservations import Reservations
+
 TIMERS = ("--heartbeat-interval", "20", "--election-timeout", "200")
 UP_SECONDS = 30.0
 
@@ -80,13 +82,15 @@ def usual_binaries() -> list[Binaries]:
 def free_ports(count: int) -> list[int]:
     """Ports nobody listens on, outside the range that the kernel gives to outgoing connections.
 
-    A port of that range may be taken by some client between two lives of a member, which then cannot come back.
+    A port of that range may be taken by some client between two lives of a member, which then cannot come back; and so
+    might one that another process of this run finds free meanwhile, were it not reserved.
     """
     found: list[int] = []
+    book = Reservations()
     start = 12000 + os.getpid() % 1500 * 12
     for port in range(start, start + 18000):
         candidate = 12000 + (port - 12000) % 18000
-        if candidate not in _handed_out and _is_free(candidate):
+        if candidate not in _handed_out and _is_free(candidate) and book.reserve(candidate):
             _handed_out.add(candidate)
             found.append(candidate)
         if len(found) == count:

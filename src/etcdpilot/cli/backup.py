@@ -92,6 +92,9 @@ def save(
     pruning: bool,
 ) -> None:
     """Take a backup from the healthiest member and prove it: checksum, structure, and the member's own hash of keys."""
+    from etcdpilot.etcd.reading_engine import read_where_it_is_awaited
+
+    read_where_it_is_awaited()
     saved = asyncio.run(take(file, state, url, target, member, quiet=output == "json"))
     click.echo(document.dump(views.saved_document(saved)) if output == "json" else views.saved_text(saved))
     if pruning and target is None:
