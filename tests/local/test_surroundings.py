@@ -7,7 +7,6 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from tests.local.commands import Folder
 pytestmark = pytest.mark.local
 
 NOBODY = 65534
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
 
 
 def test_in_a_path_with_spaces_and_quotes_everything_works(tmp_path: Path):

@@ -29,13 +29,6 @@ def etcd(request: pytest.FixtureRequest) -> Etcd:
     return request.param
 
 
-@pytest.fixture
-def folder(tmp_path: Path):
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
-
-
 def up(folder: Folder, etcd: Etcd, *more: str) -> dict:
     return folder.run("-o", "json", "up", "--etcd", str(etcd.directory / "etcd"), *more).document
 

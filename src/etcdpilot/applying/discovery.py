@@ -24,7 +24,6 @@ ENABLE_V2 = (
     "An etcd has these keys only when it was started with --enable-v2, and from 3.6 on it has none. Any etcd takes "
     "tokens for etcd 3.6 and newer, and members of 3.4 and 3.5 are helped:\n    etcdpilot discovery new --endpoints URL"
 )
-AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 PREFIX = "/_etcd/registry"  # of the v3 protocol, etcd's api `v3discovery`
 
 
@@ -192,16 +191,10 @@ def read(path: str | None) -> bytes | None:
 
 
 def keyring(endpoints: tuple[str, ...], cacert: str | None, cert: str | None, key: str | None) -> Tls | None:
-    """None where nothing is encrypted. Without `cacert` the system's authorities are trusted; gRPC would trust its own."""
+    """None where nothing is encrypted. Without `cacert` the system's authorities are trusted."""
     if not cacert and not cert and not any(each.startswith("https:") for each in endpoints):
         return None
-    return Tls(read(cacert or system_authorities()), read(cert), read(key))
-
-
-def system_authorities() -> str | None:
-    """The file that OpenSSL reads (the variable SSL_CERT_FILE names another), or the first of those that Go reads."""
-    found = (ssl.get_default_verify_paths().cafile, *AUTHORITIES)
-    return next((path for path in found if path and Path(path).is_file()), None)
+    return Tls(read(cacert), read(cert), read(key))
 
 
 def unreadable(path: str, error: OSError) -> SpecError:

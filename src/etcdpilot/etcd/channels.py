@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 import grpc.experimental
 
+from etcdpilot.etcd.authorities import system_authorities
 from etcdpilot.etcd.endpoints import Endpoint
 from etcdpilot.model.errors import SpecError
 
@@ -79,4 +80,4 @@ def _credentials(endpoint: Endpoint, tls: Tls) -> tuple[grpc.ChannelCredentials,
     """What is shown and trusted, and the setting that says which name the server's certificate must have."""
     expected = endpoint.name or tls.server_name
     name = (("grpc.ssl_target_name_override", expected),) if expected else ()
-    return grpc.ssl_channel_credentials(tls.ca, tls.key, tls.cert), name
+    return grpc.ssl_channel_credentials(tls.ca or system_authorities(), tls.key, tls.cert), name

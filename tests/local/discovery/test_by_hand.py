@@ -9,7 +9,6 @@ import subprocess
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,20 +22,6 @@ from tests.local.discovery.test_errors import Lone, new, serves
 from tests.local.raw_etcd import free_ports
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_ports(1)[0]).start()
-    yield found
-    found.end()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
 
 
 def send(url: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,20 +24,6 @@ V2 = [each for each in every_line() if each.line < (3, 7)]
 USUAL = V2 if LONG else list(dict.fromkeys([*V2[:1], *V2[-1:]]))
 OLD = [each for each in every_line() if each.line < (3, 6)]
 CACHE = Path(os.environ.get("ETCDPILOT_LAB_CACHE") or Path.home() / ".cache" / "etcdpilot-lab")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_ports(1)[0]).start()
-    yield found
-    found.end()
 
 
 class Keeper:

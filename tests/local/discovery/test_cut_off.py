@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,20 +26,6 @@ from tests.local.raw_etcd import free_ports
 
 pytestmark = pytest.mark.local
 LONG = bool(os.environ.get("ETCDPILOT_LONG"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    here = Folder.at(tmp_path)
-    yield here
-    here.close()
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_ports(1)[0]).start()
-    yield found
-    found.end()
 
 
 def peer_urls(folder: Folder) -> dict[str, str]:

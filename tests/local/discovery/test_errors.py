@@ -56,13 +56,6 @@ class Lone:
         self.process.wait()
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_ports(1)[0]).start()
-    yield found
-    found.end()
-
-
 def new(service: Service, size: int) -> str:
     return Folder.at(service.folder).run("discovery", "new", "--url", service.url, "--size", str(size)).out.strip()
 

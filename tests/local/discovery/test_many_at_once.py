@@ -6,24 +6,14 @@ import asyncio
 import random
 import resource
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.local.discovery.service import Cut, Said, Service, ask, value_of
-from tests.local.raw_etcd import free_ports
 
 TOKENS = 200
 KILLS = 6
 PLAIN = "?quorum=false&recursive=false&sorted=false"
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_ports(1)[0]).start()
-    yield found
-    found.end()
 
 
 class Member:

@@ -28,6 +28,21 @@ async def test_a_name_reaches_a_member_and_is_checked(cluster: RawCluster, clien
         assert (await bare.maintenance.status()).version
 
 
+async def test_without_an_authority_those_of_the_machine_are_trusted(
+    cluster: RawCluster, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tls_of(cluster)
+    assert own.ca is not None
+    nobody = Tls(cert=own.cert, key=own.key)
+    async with Client(cluster.endpoints, nobody) as stranger:
+        with pytest.raises(TlsFailed):
+            await stranger.maintenance.status()
+    (tmp_path / "bundle.pem").write_bytes(own.ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "bundle.pem"))
+    async with Client(cluster.endpoints, nobody) as at_home:
+        assert (await at_home.maintenance.status()).version
+
+
 async def test_a_name_nobody_knows_is_passed_over(cluster: RawCluster, client: Client) -> None:
     async with Client(["https://nobody.invalid:2379", *cluster.endpoints], tls_of(cluster)) as wide:
         await wide.kv.put("a", "1")
