@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from etcdpilot.hosts.processes import all_processes
+from tests.local.ports import own_ports
 
 PATIENCE = 90
 
@@ -38,7 +39,8 @@ class Folder:
     @classmethod
     def at(cls, path: Path, **more: str) -> Folder:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETCD", "PYTHONDONT"))}
-        return cls(path, kept | {"XDG_CACHE_HOME": str(path / "cache"), "TERM": "dumb"} | more)
+        own = {"XDG_CACHE_HOME": str(path / "cache"), "TERM": "dumb"} | own_ports()
+        return cls(path, kept | own | more)
 
     def run(self, *arguments: str, stdin: str = "", code: int | None = 0, **more: str) -> Ended:
         done = subprocess.run(

@@ -18,6 +18,7 @@ import pytest
 
 from tests.etcd_versions import every_line
 from tests.local.commands import Folder
+from tests.local.ports import first_port
 
 pytestmark = pytest.mark.local
 
@@ -76,9 +77,10 @@ def test_a_named_port_that_is_taken_is_named_and_other_ports_are_found_where_non
     with listening(28400) as taken:
         refused = folder.run("up", "--port", str(taken - 3), code=2)
         assert f"Port {taken} is taken" in refused.err and "Leave --port out" in refused.err
-    with held_if_free(2379), held_if_free(2382):
+    first = first_port()
+    with held_if_free(first), held_if_free(first + 3):
         urls = [url for each in folder.run("-o", "json", "up").document["members"] for url in each["client_urls"]]
-        assert not any(url.endswith((":2379", ":2382")) for url in urls)
+        assert not any(url.endswith((f":{first}", f":{first + 3}")) for url in urls)
 
 
 @contextmanager

@@ -307,35 +307,36 @@ class AnswersCutOff:
 
 async def test_a_write_that_may_have_been_done_is_not_done_again(cluster: RawCluster, client: Client) -> None:
     """The leader stands still with the write on its way to it: nobody can know, and nobody repeats it."""
+    unknown = 0
     await client.kv.put("once", "0")
-    leader = await leader_of(client, cluster)
-    follower = next(member for name, member in cluster.members.items() if name != leader)
-    for _ in range(3):
+    for _ in range(10):
         before = await client.kv.get("once")
         assert before is not None
+        leader = await leader_of(client, cluster)
+        follower = next(member for name, member in cluster.members.items() if name != leader)
         async with Client([follower.client_url, *cluster.endpoints], tls_of(cluster)) as writer:
             await writer.kv.get("once")
             cluster.members[leader].pause()
             try:
-                with pytest.raises(UnknownOutcome) as caught:
-                    await writer.kv.put("once", "again", timeout=0.15)
+                await writer.kv.put("once", "again", timeout=0.15)
+                done: tuple[int, ...] = (1,)  # another led by then
+            except UnknownOutcome as error:
+                assert "Look at the cluster" in error.remedy
+                unknown, done = unknown + 1, (0, 1)
+            except Unavailable:
+                done = (0,)  # nobody led
             finally:
                 cluster.members[leader].go_on()
-        assert "Look at the cluster" in caught.value.remedy
-
-        async def quiet() -> bool:
-            await client.kv.put("settled", "1")
-            return True
-
-        await eventually(quiet)
+        await eventually(lambda: _answers(client))
         after = await client.kv.get("once")
-        assert after is not None and after.version - before.version in (0, 1)
-        leader = await leader_of(client, cluster)
-        follower = next(member for name, member in cluster.members.items() if name != leader)
+        assert after is not None and after.version - before.version in done
+        if unknown == 3:
+            return
+    pytest.fail(f"of ten writes only {unknown} were on their way when their leader stood still")
 
 
 async def test_without_quorum_calls_fail_in_time_and_local_reads_answer(cluster: RawCluster, client: Client) -> None:
-    await client.kv.put("ready", "yes")
+    await eventually(lambda: _answers(client))
     cluster.members["b"].kill()
     cluster.members["c"].kill()
     try:
