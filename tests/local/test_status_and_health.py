@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from etcdpilot.etcd.door import CONNECT_SECONDS
-from etcdpilot.observing.members import ANSWER_SECONDS
+from etcdpilot.etcd.door import CONNECT_SECONDS, Door
+from etcdpilot.model.knowledge import Known
+from etcdpilot.observing.members import ANSWER_SECONDS, ask
+from etcdpilot.observing.memory import keyring
+from etcdpilot.stores.state import StateFolder
 from etcdpilot.testing.local_cluster import LocalCluster
 from tests.etcd_versions import Etcd, usual_lines
 from tests.local.commands import Ended, Folder
@@ -193,6 +196,26 @@ def test_a_cluster_that_was_not_built_here_is_looked_at_by_its_endpoints(
     for member in document["members"]:
         has_shape(member, MEMBER)
     assert elsewhere.run("health", *strangers(cluster, cluster.endpoints[1]))
+
+
+class Late(Door):
+    """As on a machine that stood still while it connected: its first look reaches nobody."""
+
+    looked = False
+
+    async def listening(self, seconds: float = CONNECT_SECONDS, *, only: tuple[str, ...] = ()) -> frozenset[str]:
+        first, self.looked = not self.looked, True
+        return frozenset() if first else await super().listening(seconds, only=only)
+
+
+async def test_a_cluster_is_not_down_because_one_look_reached_nobody(cluster: LocalCluster):
+    names = [member.name for member in cluster.wanted.members]
+    door = Late(dict(zip(names, cluster.endpoints, strict=True)), keyring(StateFolder(cluster.directory)))
+    try:
+        seen = await ask(door)
+    finally:
+        await door.close()
+    assert {name for name, status in seen.statuses if isinstance(status, Known)} == set(names)
 
 
 def test_of_a_strangers_cluster_a_dead_member_is_a_row_too(folder: Folder, cluster: LocalCluster, tmp_path: Path):

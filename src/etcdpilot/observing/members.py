@@ -25,7 +25,8 @@ SILENT = Unknown("it does not accept connections")
 
 async def ask(door: Door, patience: float = ANSWER_SECONDS) -> EtcdSeen:
     """Everything etcd itself can say; of members that are near within a second, even when some are dead."""
-    listening = await door.listening()
+    # Nobody at all: as likely this machine stood still. Who refuses does so at once, so that another look costs nothing.
+    listening = await door.listening() or await door.listening(patience)
     if not listening:
         return EtcdSeen(Unknown("no member accepts connections"), tuple((name, SILENT) for name in door.endpoints))
     await asyncio.gather(*(door.turn(name) for name in door.turned & listening))
