@@ -316,7 +316,8 @@ def settled_here(wanted: ClusterSpec) -> ClusterSpec:
 
 
 def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -> str:
-    """Write the cluster file of a new local cluster; returns which etcd it will run, in words."""
+    """Write the cluster file of a new local cluster; returns which etcd it will run, in words, or nothing when another
+    `up` was quicker: then the file that stands there counts."""
     from etcdpilot.spec.write import LocalMember, local_file
     from etcdpilot.stores.local_clusters import begin, find_binary, find_ports
 
@@ -334,8 +335,7 @@ def begin_local(file: Path, wish: Wish, options: dict[str, str] | None = None) -
         tls=wish.tls,
         options=options,
     )
-    begin(file, text)
-    return f"etcd {binary.version}, {binary.whence}"
+    return f"etcd {binary.version}, {binary.whence}" if begin(file, text) else ""
 
 
 @asynccontextmanager

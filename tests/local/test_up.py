@@ -9,12 +9,14 @@ import socket
 import ssl
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from etcdpilot.hosts.processes import all_processes
 from etcdpilot.model.identity import as_hex, cluster_id, member_id
+from etcdpilot.stores.local_clusters import begin
 from etcdpilot.testing.dying import last_begun
 from tests.etcd_versions import Etcd, usual_lines
 from tests.local.blank_logs import blank_log
@@ -129,6 +131,15 @@ def test_down_leaves_no_process_and_up_brings_the_same_cluster_back(folder: Fold
     assert folder.run("ctl", "--", "get", "kept").out == "kept\nvalue\n"
 
 
+def test_of_two_that_write_a_cluster_file_the_first_has_written_it(tmp_path: Path):
+    """With the ports of the second the members of the first would seem to have moved."""
+    with ThreadPoolExecutor(8) as pool:
+        texts = [f"name: c{number}\n" for number in range(8)]
+        ours = list(pool.map(lambda text: begin(tmp_path / "cluster.yaml", text), texts))
+    assert ours.count(True) == 1
+    assert (tmp_path / "cluster.yaml").read_text() == texts[ours.index(True)]
+
+
 def test_of_two_up_at_once_one_is_told_who_is_at_work(folder: Folder):
     runs = [folder.begin("up") for _ in range(2)]
     ended = [(run.communicate(timeout=90), run.returncode) for run in runs]
@@ -136,8 +147,8 @@ def test_of_two_up_at_once_one_is_told_who_is_at_work(folder: Folder):
     assert codes in ([0, 0], [0, 3])
     for (_, err), code in ended:
         if code == 3:
-            assert "at work on this cluster" in err and "process" in err
-    folder.run("health")
+            assert "at work on this cluster" in err and ("process" in err or "it has just begun" in err)
+    assert "(before)" not in folder.run("health").out
     assert len(folder.members()) == 3
 
 

@@ -66,14 +66,13 @@ def up(
     wish = Wish(called, members or 3, etcd, port, address or "127.0.0.1", timers or "loopback", not no_tls)
     folder = Path(directory).absolute() if directory else (LOCAL_FOLDER / wish.name).absolute()
     file = folder / "cluster.yaml"
-    if file.exists():
-        chosen = existing(file)
-        require_as_asked(chosen, Asked(members, etcd, port, address, timers, no_tls))
-        whence = ""
-    else:
-        whence = begin_local(file, wish)
+    whence = "" if file.exists() else begin_local(file, wish)
+    if whence:
         wanted, warnings = read(file)
         chosen = Chosen(file, wanted, folder, warnings)
+    else:
+        chosen = existing(file)
+        require_as_asked(chosen, Asked(members, etcd, port, address, timers, no_tls))
     asyncio.run(bring_up(chosen, whence, output=output, events=events))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,14 +94,31 @@ def require_loopback(address: str) -> None:
         )
 
 
-def begin(file: Path, text: str) -> None:
-    """Write the cluster file of a new local cluster; SpecError when its place cannot be written."""
+def begin(file: Path, text: str) -> bool:
+    """Write the cluster file of a new local cluster, unless another `up` has just written it: whether it is ours.
+
+    SpecError when its place cannot be written."""
     StateFolder(file.parent).make()
     try:
-        write_private(file, text.encode(), mode=0o644)
+        with alone_in(file.parent):
+            if file.exists():
+                return False
+            write_private(file, text.encode(), mode=0o644)
+            return True
     except OSError as error:
         raise SpecError(
             f"{file} cannot be written.",
             why=f"{error.strerror}.",
             remedy="Choose a place that can be written with --dir.",
         ) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time; the kernel lets the next one in when this one ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
