@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from etcdpilot.stores.local_clusters import is_free
+from etcdpilot.stores.reservations import Reservations
 from etcdpilot.testing.dying import last_begun, later
 from etcdpilot.testing.load import Beside
 from tests.local.commands import Ended, Folder
@@ -24,11 +25,12 @@ EVERY_MOMENT = ("after:1", "after:1+0.01", "before:2")
 
 
 def known_ports() -> list[tuple[int, int]]:
-    """Eight pairs that follow each other, away from where others look for theirs: some are used only later."""
+    """Eight pairs that follow each other, kept from others of this run: some are used only later, or are down."""
+    book = Reservations()
     first = next(
         port
-        for port in (random.randrange(8000, 31000) for _ in range(1000))
-        if all(is_free("127.0.0.1", port + place) for place in range(16))
+        for port in (random.randrange(12000, 29000) for _ in range(1000))
+        if all(is_free("127.0.0.1", port + place) and book.reserve(port + place) for place in range(16))
     )
     return [(first + 2 * place, first + 2 * place + 1) for place in range(8)]
 

@@ -163,7 +163,7 @@ def test_the_second_api_speaks_as_it_always_did_where_it_is_on(etcd: Etcd, tmp_p
         second = begin_with_v2(here, etcd)
         v2 = {"ETCDCTL_API": "2"}
         healthy = here.run("ctl", "--", "cluster-health", **v2).out.splitlines()
-        ids = sorted(member["id"] for member in second["members"])
+        ids = sorted((member["id"] for member in second["members"]), key=lambda each: int(each, 16))
         urls = {member["id"]: member["client_urls"][0] for member in second["members"]}
         assert healthy == [
             *(f"member {each} is healthy: got healthy result from {urls[each]}" for each in ids),
