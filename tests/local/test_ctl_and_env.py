@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.etcd_versions import Etcd, usual_lines
+from tests.local.changing import known_ports
 from tests.local.commands import Folder
 
 pytestmark = pytest.mark.local
@@ -189,7 +190,7 @@ def test_the_second_api_speaks_as_it_always_did_where_it_is_on(etcd: Etcd, tmp_p
 
 def begin_with_v2(here: Folder, etcd: Etcd) -> dict:
     """A cluster from a file of its own, with the v2 API on."""
-    first = free_port()
+    first = known_ports()[0][0]
     rows = "".join(
         f"  - {{name: etcd-{n}, host: 127.0.0.1, client-port: {first + 2 * n}, peer-port: {first + 2 * n + 1}}}\n"
         for n in range(3)
@@ -200,15 +201,6 @@ def begin_with_v2(here: Folder, etcd: Etcd) -> dict:
     )
     here.run("apply", "--yes")
     return here.run("-o", "json", "status").document
-
-
-def free_port() -> int:
-    """The first of six in a row that are free."""
-    from etcdpilot.stores.local_clusters import is_free
-
-    return next(
-        first for first in range(24000, 31000, 10) if all(is_free("127.0.0.1", first + more) for more in range(6))
-    )
 
 
 def test_where_the_second_api_is_off_that_is_said_instead_of_a_404(folder: Folder, etcd: Etcd):

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 
 VARIABLE = "GRPC_EXPERIMENTS"
-# Seen to have both; a release that does not know the name says so on stderr, at every command.
+# Seen to have both; a release that does not know the name says so on stderr, at every backup.
 OLDEST, NEWEST = (1, 66), (1, 85)
 
 

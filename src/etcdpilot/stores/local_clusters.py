@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from etcdpilot.model.addresses import is_address
 from etcdpilot.model.errors import SpecError
 from etcdpilot.stores.local_binaries import LocalBinary, named, newest
+from etcdpilot.stores.lock import alone_in
 from etcdpilot.stores.reservations import Reservations
 from etcdpilot.stores.state import StateFolder
 from etcdpilot.stores.writing import write_private
@@ -111,14 +109,3 @@ def begin(file: Path, text: str) -> bool:
             why=f"{error.strerror}.",
             remedy="Choose a place that can be written with --dir.",
         ) from error
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time; the kernel lets the next one in when this one ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
